@@ -1,0 +1,19 @@
+//! The C API: the only `extern "C"` of the crate. One file per area of the C header.
+#![allow(non_camel_case_types, reason = "the C API's names are the C API's")]
+
+pub mod types;
+
+pub mod cmdline;
+pub mod context;
+pub mod dll2;
+pub mod guard;
+pub mod headers;
+pub mod http;
+pub mod log;
+pub mod service;
+pub mod stats;
+pub mod strings;
+pub mod timer;
+pub mod vhost;
+pub mod wsi;
+pub mod write;

@@ -1,0 +1,4 @@
+//! Containers that know nothing of sockets, protocols or C.
+
+pub mod dll2;
+pub mod slots;
