@@ -1,4 +1,5 @@
 //! Containers that know nothing of sockets, protocols or C.
 
 pub mod dll2;
+pub mod log;
 pub mod slots;
