@@ -15,5 +15,5 @@ pub mod stats;
 pub mod strings;
 pub mod timer;
 pub mod vhost;
-pub mod wsi;
 pub mod write;
+pub mod wsi;
