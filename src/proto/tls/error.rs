@@ -1,0 +1,58 @@
+//! Why a TLS connection died.
+
+use std::fmt;
+
+/// Why a TLS connection died, for the log and for the close reason.
+///
+/// The connection is over, but the alert that tells the peer may still be queued: drain it with
+/// [`TlsServer::write_to`](super::TlsServer::write_to) before closing the socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsError {
+    kind: ErrorKind,
+    text: String,
+}
+
+/// What kind of failure a [`TlsError`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The first bytes were not a TLS handshake (plain HTTP on a TLS port, a port scan).
+    NotTls,
+    /// The peer broke the protocol, or bytes were damaged on the way.
+    Protocol,
+    /// The peer sent a fatal alert.
+    AlertReceived,
+    /// No protocol version, cipher suite, group or signature scheme in common.
+    Incompatible,
+    /// Nobody had a certificate for the name in the `ClientHello`.
+    NoCertificate,
+    /// The peer's certificate is missing although required, or was not accepted.
+    PeerCertificate,
+    /// Sending is not possible now: before the end of the handshake, or after `close_notify`.
+    NotSendable,
+    /// Failure on our side (entropy, clock, keys exhausted).
+    Internal,
+}
+
+impl TlsError {
+    pub(super) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
+        Self {
+            kind,
+            text: text.into(),
+        }
+    }
+
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for TlsError {}
