@@ -1,7 +1,16 @@
 //! A vhost's TLS settings, parsed and checked once.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use rustls::RootCertStore;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::Ticketer;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::sign::SingleCertAndKey;
+
+use super::{ClientHello, identity};
 
 /// The certificate chain and the private key that a server shows.
 #[derive(Clone, Copy)]
@@ -64,7 +73,27 @@ impl<'a> ServerOptions<'a> {
 }
 
 /// A vhost's TLS settings, shared by its connections.
-pub struct ServerConfig {}
+#[derive(Debug)]
+pub struct ServerConfig {
+    with_alpn: Arc<rustls::ServerConfig>,
+    /// For clients that offer protocols of which we have none: rustls would refuse them.
+    without_alpn: Arc<rustls::ServerConfig>,
+}
+
+impl ServerConfig {
+    /// What rustls needs for a client that said `hello`.
+    pub(super) fn for_client(&self, hello: &ClientHello<'_>) -> Arc<rustls::ServerConfig> {
+        let ours = &self.with_alpn.alpn_protocols;
+        let common = hello
+            .alpn()
+            .any(|offered| ours.iter().any(|our| our == offered));
+        Arc::clone(if common {
+            &self.with_alpn
+        } else {
+            &self.without_alpn
+        })
+    }
+}
 
 /// Which of the [`ServerOptions`] was wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +111,22 @@ pub enum Field {
     ClientCa,
     /// [`ServerOptions::tls12`] and [`ServerOptions::tls13`].
     Versions,
-    /// No option: the machine refused (no entropy).
+    /// No option: the system gives no entropy.
     System,
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Certificate => "certificate",
+            Self::PrivateKey => "private key",
+            Self::KeyPassword => "private key password",
+            Self::Alpn => "ALPN list",
+            Self::ClientCa => "client CA",
+            Self::Versions => "TLS versions",
+            Self::System => "system",
+        })
+    }
 }
 
 /// Why a configuration was refused: the option, and one line of text.
@@ -91,20 +134,117 @@ pub enum Field {
 pub struct ConfigError {
     /// Which option is wrong.
     pub field: Field,
-    /// What is wrong with it; one line, without the name of the field.
+    /// What is wrong with it: one line that does not name the field.
     pub reason: String,
+}
+
+impl ConfigError {
+    pub(super) fn new(field: Field, reason: impl Into<String>) -> Self {
+        Self {
+            field,
+            reason: reason.into(),
+        }
+    }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: {}", self.field, self.reason)
+        write!(f, "{}: {}", self.field, self.reason)
     }
 }
 
 impl std::error::Error for ConfigError {}
 
 /// Parses and checks `options`.
+///
+/// Each configuration has its own ticket keys, not shared with those of other vhosts: rustls does not check on
+/// a resumption whether the session was made under the same client certificate rules, and a name that is served
+/// with them on one port and without on another would let clients in through the second.
 pub fn server_config(options: &ServerOptions<'_>) -> Result<Arc<ServerConfig>, ConfigError> {
-    let _ = options;
-    todo!()
+    let provider = provider();
+    let mut versions: Vec<&rustls::SupportedProtocolVersion> = Vec::new();
+    if options.tls13 {
+        versions.push(&rustls::version::TLS13);
+    }
+    if options.tls12 {
+        versions.push(&rustls::version::TLS12);
+    }
+    if versions.is_empty() {
+        return Err(ConfigError::new(
+            Field::Versions,
+            "both TLS 1.2 and TLS 1.3 are switched off",
+        ));
+    }
+    let alpn_protocols = alpn_protocols(options.alpn)?;
+    let identity = identity::certified_key(&options.identity, &provider)?;
+    let verifier = client_verifier(&options.client_auth, &provider)?;
+
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&versions)
+        .map_err(|error| ConfigError::new(Field::Versions, error.to_string()))?
+        .with_client_cert_verifier(verifier)
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(identity)));
+    // Sessions live in their tickets, so that they cost us no memory.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    if options.session_tickets {
+        config.ticketer =
+            Ticketer::new().map_err(|error| ConfigError::new(Field::System, error.to_string()))?;
+    } else {
+        config.send_tls13_tickets = 0;
+    }
+    let without_alpn = Arc::new(config.clone());
+    config.alpn_protocols = alpn_protocols;
+    Ok(Arc::new(ServerConfig {
+        with_alpn: Arc::new(config),
+        without_alpn,
+    }))
+}
+
+/// One for the process: it holds the lists of suites and groups.
+fn provider() -> Arc<CryptoProvider> {
+    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
+    Arc::clone(PROVIDER.get_or_init(|| Arc::new(rustls::crypto::ring::default_provider())))
+}
+
+fn alpn_protocols(list: &str) -> Result<Vec<Vec<u8>>, ConfigError> {
+    let names = list
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    names
+        .map(|name| match name.len() {
+            1..=255 => Ok(name.as_bytes().to_vec()),
+            length => Err(ConfigError::new(
+                Field::Alpn,
+                format!("a protocol name has {length} bytes, at most 255 are possible"),
+            )),
+        })
+        .collect()
+}
+
+fn client_verifier(
+    auth: &ClientAuth<'_>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, ConfigError> {
+    let (ca, required) = match *auth {
+        ClientAuth::None => return Ok(WebPkiClientVerifier::no_client_auth()),
+        ClientAuth::Optional { ca } => (ca, false),
+        ClientAuth::Required { ca } => (ca, true),
+    };
+    let refuse = |reason: String| ConfigError::new(Field::ClientCa, reason);
+    let mut roots = RootCertStore::empty();
+    for (i, certificate) in identity::certificates(ca, Field::ClientCa)?
+        .into_iter()
+        .enumerate()
+    {
+        roots
+            .add(certificate)
+            .map_err(|error| refuse(format!("certificate {}: {error}", i + 1)))?;
+    }
+    let mut builder =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    if !required {
+        builder = builder.allow_unauthenticated();
+    }
+    builder.build().map_err(|error| refuse(error.to_string()))
 }

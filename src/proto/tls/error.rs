@@ -56,3 +56,26 @@ impl fmt::Display for TlsError {
 }
 
 impl std::error::Error for TlsError {}
+
+impl From<rustls::Error> for TlsError {
+    fn from(error: rustls::Error) -> Self {
+        use rustls::Error as E;
+        let kind = match &error {
+            E::AlertReceived(_) => ErrorKind::AlertReceived,
+            E::PeerIncompatible(_) | E::NoApplicationProtocol | E::UnsupportedNameType => {
+                ErrorKind::Incompatible
+            }
+            E::NoCertificatesPresented
+            | E::InvalidCertificate(_)
+            | E::InvalidCertRevocationList(_) => ErrorKind::PeerCertificate,
+            E::InappropriateMessage { .. }
+            | E::InappropriateHandshakeMessage { .. }
+            | E::InvalidMessage(_)
+            | E::PeerMisbehaved(_)
+            | E::DecryptError
+            | E::PeerSentOversizedRecord => ErrorKind::Protocol,
+            _ => ErrorKind::Internal,
+        };
+        Self::new(kind, error.to_string())
+    }
+}

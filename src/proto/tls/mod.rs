@@ -7,13 +7,18 @@
 
 mod config;
 mod error;
+mod hello;
+mod identity;
+mod outgoing;
 mod server;
+mod session;
 
 pub use config::{
     ClientAuth, ConfigError, Field, ServerConfig, ServerIdentity, ServerOptions, server_config,
 };
 pub use error::{ErrorKind, TlsError};
-pub use server::{ClientHello, Handshake, Progress, TlsServer};
+pub use hello::ClientHello;
+pub use server::{Handshake, Progress, TlsServer};
 
 /// Whether a connection that starts with these bytes speaks TLS: a handshake record of any SSL 3.0 or
 /// TLS version (RFC 8446 §5.1). Two bytes decide; with fewer the answer is `false`.
