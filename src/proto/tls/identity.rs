@@ -77,7 +77,10 @@ fn private_key(
             DerKey::Certificate => {
                 refuse("a certificate where the private key should be".to_owned())
             }
-            DerKey::Unknown => refuse("neither PEM nor a private key in DER".to_owned()),
+            DerKey::Unknown => refuse(
+                "neither PEM nor a private key in DER that is plain or encrypted with a current algorithm"
+                    .to_owned(),
+            ),
         };
     }
     if let Some(section) = encrypted_section(bytes) {
@@ -86,7 +89,9 @@ fn private_key(
         })?;
         return match EncryptedPrivateKeyInfo::try_from(der.secret_pkcs8_der()) {
             Ok(key) => decrypt(&key, password),
-            Err(error) => refuse(format!("the encrypted private key is damaged ({error})")),
+            Err(error) => refuse(format!(
+                "the private key is damaged or encrypted with an outdated algorithm ({error}): {CONVERT}"
+            )),
         };
     }
     if contains(bytes, b"Proc-Type: 4,ENCRYPTED") {
@@ -147,7 +152,7 @@ fn decrypt(
             | P::AlgorithmParametersInvalid { .. },
         )) => Err(ConfigError::new(
             Field::PrivateKey,
-            format!("the private key is encrypted with an outdated algorithm: {CONVERT}"),
+            format!("encrypted with an outdated algorithm: {CONVERT}"),
         )),
         // Bad padding, or with luck good padding around what is no key.
         Err(_) => Err(ConfigError::new(

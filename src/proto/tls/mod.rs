@@ -13,6 +13,9 @@ mod outgoing;
 mod server;
 mod session;
 
+#[cfg(test)]
+mod tests;
+
 pub use config::{
     ClientAuth, ConfigError, Field, ServerConfig, ServerIdentity, ServerOptions, server_config,
 };

@@ -133,9 +133,11 @@ impl TlsServer {
     }
 
     /// Encrypts the concatenation of `plaintext` into the outgoing queue, in records as large as TLS
-    /// allows. All or nothing; an error is [`ErrorKind::NotSendable`] before the end of the handshake and
-    /// after `close_notify`, or [`ErrorKind::Internal`] when the keys are worn out (TLS 1.2 only, after
-    /// hundreds of gigabytes).
+    /// allows.
+    ///
+    /// An error is [`ErrorKind::NotSendable`] before the end of the handshake, after `close_notify` and
+    /// after an error, and then nothing is queued; or [`ErrorKind::Internal`] when the keys are worn out
+    /// (TLS 1.2 only, after hundreds of gigabytes), and then the connection must be closed.
     pub fn send(&mut self, plaintext: &[&[u8]]) -> Result<(), TlsError> {
         if let Some(failure) = &self.failure {
             return Err(TlsError::new(ErrorKind::NotSendable, failure.to_string()));

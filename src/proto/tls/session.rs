@@ -112,10 +112,12 @@ impl<S: Side> Session<S> {
         if total == 0 {
             return Ok(());
         }
-        outgoing.reserve(total + total.div_ceil(MAX_FRAGMENT) * RECORD_OVERHEAD);
-        self.with_writer(outgoing, |writer, outgoing| match slices {
-            [one] => encrypt(writer, one, outgoing),
-            _ => encrypt_joined(writer, slices, total, outgoing),
+        self.with_writer(outgoing, |writer, outgoing| {
+            outgoing.reserve(encrypted_size(total));
+            match slices {
+                [one] => encrypt(writer, one, outgoing),
+                _ => encrypt_joined(writer, slices, total, outgoing),
+            }
         })
     }
 
@@ -289,8 +291,14 @@ fn encrypt<D>(
     plaintext: &[u8],
     outgoing: &mut Outgoing,
 ) -> Result<(), TlsError> {
-    let room = plaintext.len() + plaintext.len().div_ceil(MAX_FRAGMENT) * RECORD_OVERHEAD;
-    outgoing.append(room, |room| writer.encrypt(plaintext, room))
+    outgoing.append(encrypted_size(plaintext.len()), |room| {
+        writer.encrypt(plaintext, room)
+    })
+}
+
+/// At most this many bytes of ciphertext come of `plaintext` bytes, unless a key update goes with them.
+fn encrypted_size(plaintext: usize) -> usize {
+    plaintext + plaintext.div_ceil(MAX_FRAGMENT) * RECORD_OVERHEAD
 }
 
 fn unexpected_state() -> TlsError {
