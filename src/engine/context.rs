@@ -1,1 +1,486 @@
-//! (being written)
+//! The context: everything that belongs to one `lws_create_context`, on one service thread.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fmt;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::rc::{Rc, Weak};
+
+use rustix::event::EventfdFlags;
+
+use super::dispatch::{Arg, UserPtr};
+use super::event_loop::{Admit, EventLoop, interest};
+use super::ledger::{Kind, Ledger};
+use super::reason::Reason;
+use super::timer::{self, SECOND, Timers, Usec};
+use super::vhost::{Vhost, VhostConfig};
+use super::wsi::{Life, Role, Wsi};
+use crate::util::slots::{Id, Slots};
+use crate::util::zeroed::Zeroed;
+
+/// What a context is made of, beside its vhosts.
+pub struct ContextConfig {
+    /// Seconds of patience with a peer (`info.timeout_secs`), as microseconds.
+    pub timeout: Usec,
+    /// Header tables that may be in use at once.
+    pub max_ah: usize,
+    /// Bytes of the buffer that body chunks are delivered through (`info.pt_serv_buf_size`).
+    pub service_buffer: usize,
+    /// Bytes of private memory the event lib asked for, per service thread.
+    pub event_lib_pt: usize,
+    /// `info.user`.
+    pub user: UserPtr,
+    /// Descriptors that are told through ADD/DEL/CHANGE_MODE_POLL_FD callbacks too.
+    pub external_poll: bool,
+}
+
+impl Default for ContextConfig {
+    fn default() -> Self {
+        Self {
+            timeout: 15 * SECOND,
+            max_ah: usize::MAX,
+            service_buffer: 4096,
+            event_lib_pt: 0,
+            user: std::ptr::null_mut(),
+            external_poll: true,
+        }
+    }
+}
+
+/// Why a context or vhost could not be made: the field, its value, the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateError {
+    /// The C API's name of the field that is to blame.
+    pub field: &'static str,
+    /// What it held, as far as it may be shown.
+    pub value: String,
+    /// Why that does not do.
+    pub reason: String,
+}
+
+impl CreateError {
+    /// Names the field, the value and the reason.
+    pub fn new(field: &'static str, value: impl fmt::Display, reason: impl fmt::Display) -> Self {
+        Self { field, value: value.to_string(), reason: reason.to_string() }
+    }
+}
+
+impl fmt::Display for CreateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} '{}': {}", self.field, self.value, self.reason)
+    }
+}
+
+/// How far a context has come to its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ending {
+    /// Not at all.
+    #[default]
+    No,
+    /// Asked for, under user code: it happens when the stack has unwound.
+    Requested,
+    /// Being taken down.
+    Now,
+    /// Over.
+    Done,
+}
+
+/// See the module's text. C's `struct lws_context *` is its address.
+pub struct Context {
+    this: Weak<Context>,
+    /// What it was made with.
+    pub config: ContextConfig,
+    slots: Slots<Wsi>,
+    fds: RefCell<Vec<Option<Id>>>,
+    vhosts: RefCell<Vec<Rc<Vhost>>>,
+    /// Vhosts that have ended, kept so that a stale pointer reads a vhost and not freed memory.
+    graveyard: RefCell<Vec<Rc<Vhost>>>,
+    /// The loop that owns the descriptors.
+    pub event_loop: Box<dyn EventLoop>,
+    /// The event lib's private memory of the service thread.
+    pub event_lib_pt: Zeroed,
+    /// User code on the stack.
+    pub(super) depth: Cell<u32>,
+    /// Service functions on the stack.
+    pub(super) serving: Cell<u32>,
+    /// Timers.
+    pub timers: Timers,
+    /// The clock, read once a turn.
+    pub(super) clock: Cell<Usec>,
+    /// The ledger.
+    pub ledger: Ledger,
+    pub(super) closing: RefCell<VecDeque<Id>>,
+    pub(super) runnable: RefCell<VecDeque<Id>>,
+    pub(super) waiting_for_ah: RefCell<VecDeque<Id>>,
+    buffers: RefCell<Vec<Box<[u8]>>>,
+    pub(super) protocols_ready: Cell<bool>,
+    ending: Cell<Ending>,
+    wake: OwnedFd,
+    standin: Id,
+    serials: [Cell<u64>; 5],
+    /// Raised once when the context is over, before its memory goes.
+    pub on_end: RefCell<Option<Box<dyn FnOnce(&Context)>>>,
+}
+
+/// Bytes read from a socket at a time.
+const READ_BUFFER: usize = 64 * 1024;
+
+impl Context {
+    /// A context with its event pipe registered and no vhost.
+    pub fn new(config: ContextConfig, event_loop: Box<dyn EventLoop>) -> Result<Rc<Self>, CreateError> {
+        let wake = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map_err(|error| CreateError::new("event pipe", "eventfd", error))?;
+        let cx = Rc::new_cyclic(|this: &Weak<Self>| {
+            let slots = Slots::default();
+            let (standin, wsi) = slots.take(|| Wsi::vacant(this.clone()));
+            wsi.occupy(standin, Role::Standin);
+            Self {
+                this: this.clone(),
+                event_lib_pt: Zeroed::new(config.event_lib_pt),
+                config,
+                slots,
+                fds: RefCell::default(),
+                vhosts: RefCell::default(),
+                graveyard: RefCell::default(),
+                event_loop,
+                depth: Cell::new(0),
+                serving: Cell::new(0),
+                timers: Timers::default(),
+                clock: Cell::new(timer::now()),
+                ledger: Ledger::default(),
+                closing: RefCell::default(),
+                runnable: RefCell::default(),
+                waiting_for_ah: RefCell::default(),
+                buffers: RefCell::default(),
+                protocols_ready: Cell::new(false),
+                ending: Cell::new(Ending::No),
+                wake,
+                standin,
+                serials: Default::default(),
+                on_end: RefCell::default(),
+            }
+        });
+        cx.ledger.made(Kind::Context, size_of::<Self>());
+        Ok(cx)
+    }
+
+    /// Shows the context to its loop: `init_context`, `init_pt`, then the event pipe.
+    pub fn start(&self) -> Result<(), CreateError> {
+        let name = self.event_loop.name();
+        let refused = |op: &'static str| move |_| CreateError::new("event_lib_custom", op, "the event lib returned nonzero");
+        self.outside(|| self.event_loop.init_context(self)).map_err(refused("init_context"))?;
+        self.outside(|| self.event_loop.init_thread(self)).map_err(refused("init_pt"))?;
+        let pipe = self.new_wsi(Role::Pipe);
+        let fd = self.wake.try_clone().map_err(|error| CreateError::new("event pipe", "eventfd", error))?;
+        pipe.set_fd(fd);
+        if !self.admit(pipe, Admit::Socket) {
+            self.discard(pipe);
+            return Err(CreateError::new("event_lib_custom", name, "sock_accept refused the event pipe"));
+        }
+        self.set_interest(pipe, interest::READ);
+        // The first turn of the loop tells every protocol EVENT_WAIT_CANCELLED, as programs have come to expect.
+        self.wake();
+        crate::log_info!("event loop: {name}");
+        Ok(())
+    }
+
+    /// An owning handle to itself.
+    pub fn handle(&self) -> Rc<Self> {
+        self.this.upgrade().expect("self is alive")
+    }
+
+    /// Makes the loop come back soon. The only call that is safe from any thread.
+    pub fn wake(&self) {
+        // A full counter is as good as a written one.
+        let _ = rustix::io::write(self.wake.as_fd(), &1_u64.to_ne_bytes());
+    }
+
+    /// The descriptor that [`Context::wake`] writes to.
+    pub fn wake_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+
+    /// The time, as of the turn.
+    pub fn now(&self) -> Usec {
+        if self.serving.get() == 0 {
+            self.clock.set(timer::now());
+        }
+        self.clock.get()
+    }
+
+    /// How far it has come to its end.
+    pub fn ending(&self) -> Ending {
+        self.ending.get()
+    }
+
+    pub(super) fn set_ending(&self, ending: Ending) {
+        self.ending.set(ending);
+    }
+
+    /// Whether user code is on the stack.
+    pub fn in_user_code(&self) -> bool {
+        self.depth.get() > 0
+    }
+
+    // ---- wsi ----
+
+    /// The wsi that `id` names, while that use lasts.
+    pub fn wsi(&self, id: Id) -> Option<&Wsi> {
+        self.slots.get(id)
+    }
+
+    /// Takes a slot for a new wsi.
+    pub(super) fn new_wsi(&self, role: Role) -> &Wsi {
+        let (id, wsi) = self.slots.take(|| Wsi::vacant(self.this.clone()));
+        wsi.occupy(id, role);
+        let serial = &self.serials[role as usize];
+        wsi.serial.set(serial.get());
+        serial.set(serial.get() + 1);
+        self.ledger.made(Kind::Wsi, size_of::<Wsi>());
+        wsi
+    }
+
+    /// Gives the slot back; whoever closes has taken everything else down.
+    pub(super) fn free_wsi(&self, wsi: &Wsi) {
+        let id = wsi.id();
+        wsi.vacate();
+        self.slots.release(id);
+        self.ledger.freed(Kind::Wsi, size_of::<Wsi>());
+    }
+
+    /// All wsi in use but the stand-in, as a snapshot.
+    pub fn all_wsi(&self) -> Vec<Id> {
+        let mut all = self.slots.snapshot();
+        all.retain(|&id| id != self.standin);
+        all
+    }
+
+    /// The wsi that stands in where a callback concerns none.
+    pub fn standin(&self) -> &Wsi {
+        self.slots.get(self.standin).expect("the stand-in lives as long as the context")
+    }
+
+    /// The wsi that owns descriptor `fd`.
+    pub fn wsi_from_fd(&self, fd: i32) -> Option<&Wsi> {
+        let id = (*self.fds.borrow().get(usize::try_from(fd).ok()?)?)?;
+        self.wsi(id)
+    }
+
+    /// Shows the wsi's descriptor to the loop; `false` when the loop refuses it.
+    pub(super) fn admit(&self, wsi: &Wsi, what: Admit) -> bool {
+        let fd = wsi.raw_fd();
+        let id = wsi.id();
+        if self.outside(|| self.event_loop.admit(self, wsi, what)).is_err() {
+            return false;
+        }
+        if wsi.life() != Life::Open || wsi.raw_fd() != fd {
+            // The op closed what it was being shown.
+            return false;
+        }
+        let index = usize::try_from(fd).expect("admitted descriptors are valid");
+        let mut fds = self.fds.borrow_mut();
+        if fds.len() <= index {
+            fds.resize(index + 1, None);
+        }
+        fds[index] = Some(id);
+        drop(fds);
+        wsi.admitted.set(true);
+        self.ledger.made(Kind::Fd, 0);
+        self.external_poll(wsi, Reason::AddPollFd, interest::READ, 0)
+    }
+
+    /// Makes the loop forget the wsi's descriptor, once, before it is closed.
+    pub(super) fn unadmit(&self, wsi: &Wsi) {
+        if !wsi.admitted.replace(false) {
+            return;
+        }
+        let before = wsi.interest.get();
+        self.set_interest_unchecked(wsi, 0);
+        self.external_poll(wsi, Reason::DelPollFd, 0, before);
+        self.outside(|| self.event_loop.remove(self, wsi));
+        if let Some(slot) = usize::try_from(wsi.raw_fd()).ok().and_then(|fd| self.fds.borrow_mut().get_mut(fd).map(Option::take)) {
+            debug_assert_eq!(slot, Some(wsi.id()));
+        }
+        self.ledger.freed(Kind::Fd, 0);
+    }
+
+    /// Sets what the loop waits for on the wsi's descriptor.
+    pub(super) fn set_interest(&self, wsi: &Wsi, want: u8) {
+        if wsi.admitted.get() {
+            let before = wsi.interest.get();
+            if before != want {
+                self.set_interest_unchecked(wsi, want);
+                self.external_poll(wsi, Reason::ChangeModePollFd, want, before);
+            }
+        }
+    }
+
+    fn set_interest_unchecked(&self, wsi: &Wsi, want: u8) {
+        let before = wsi.interest.replace(want);
+        let (start, stop) = (want & !before, before & !want);
+        if start | stop != 0 {
+            self.outside(|| self.event_loop.interest(self, wsi, start, stop));
+        }
+    }
+
+    /// The poll callbacks of programs that keep their own table without an event lib.
+    fn external_poll(&self, wsi: &Wsi, reason: Reason, events: u8, before: u8) -> bool {
+        if !self.config.external_poll || wsi.vhost().is_none() {
+            return true;
+        }
+        let lock = Arg::Len(usize::from(reason != Reason::ChangeModePollFd));
+        self.dispatch_as(wsi, 0, Reason::LockPoll, lock);
+        let arg = Arg::Poll { fd: wsi.raw_fd(), events: events.into(), before: before.into() };
+        let result = self.dispatch_as(wsi, 0, reason, arg);
+        self.dispatch_as(wsi, 0, Reason::UnlockPoll, lock);
+        result == 0
+    }
+
+    // ---- buffers ----
+
+    /// A read buffer; a nested service takes another.
+    pub(super) fn take_buffer(&self) -> Box<[u8]> {
+        self.buffers.borrow_mut().pop().unwrap_or_else(|| vec![0; READ_BUFFER].into_boxed_slice())
+    }
+
+    pub(super) fn give_buffer(&self, buffer: Box<[u8]>) {
+        let mut buffers = self.buffers.borrow_mut();
+        if buffers.len() < 2 {
+            buffers.push(buffer);
+        }
+    }
+
+    // ---- vhosts ----
+
+    /// The vhosts, in order of creation, as a snapshot.
+    pub fn vhosts(&self) -> Vec<Rc<Vhost>> {
+        self.vhosts.borrow().clone()
+    }
+
+    /// Makes a vhost and has it listen.
+    pub fn create_vhost(&self, config: VhostConfig) -> Result<Rc<Vhost>, CreateError> {
+        let tag = format!("[vh|{}|{}]", self.vhosts.borrow().len() + self.graveyard.borrow().len(), config.name);
+        let vhost = Vhost::new(config, tag);
+        self.vhosts.borrow_mut().push(Rc::clone(&vhost));
+        self.ledger.made(Kind::Vhost, size_of::<Vhost>());
+        if let Err(error) = self.listen(&vhost) {
+            self.bury(&vhost);
+            return Err(error);
+        }
+        if self.protocols_ready.get() {
+            self.init_protocols_of(&vhost);
+        }
+        Ok(vhost)
+    }
+
+    /// Closes everything of the vhost; it ends with its last wsi.
+    pub fn destroy_vhost(&self, vhost: &Rc<Vhost>) {
+        if vhost.going.replace(true) {
+            return;
+        }
+        self.stop_listening(vhost);
+        for id in self.all_wsi() {
+            if let Some(wsi) = self.wsi(id)
+                && wsi.vhost().is_some_and(|of| Rc::ptr_eq(&of, vhost))
+            {
+                self.close(wsi);
+            }
+        }
+        self.end_vhost_if_unused(vhost);
+        self.settle();
+    }
+
+    /// A vhost that is going ends when nothing refers to it any more.
+    pub(super) fn end_vhost_if_unused(&self, vhost: &Rc<Vhost>) {
+        if !vhost.going.get() || vhost.gone.get() || vhost.bound.get() > 0 {
+            return;
+        }
+        vhost.gone.set(true);
+        for index in 0..vhost.protocols.len() {
+            if vhost.protocols[index].initialised.replace(false) {
+                self.tell_protocol(vhost, index, Reason::ProtocolDestroy, Arg::Null);
+            }
+        }
+        for protocol in &vhost.protocols {
+            protocol.private.take();
+        }
+        if let Some(finalize) = &vhost.finalize {
+            self.outside(|| finalize(vhost));
+        }
+        self.bury(vhost);
+    }
+
+    fn bury(&self, vhost: &Rc<Vhost>) {
+        vhost.going.set(true);
+        vhost.gone.set(true);
+        let mut vhosts = self.vhosts.borrow_mut();
+        if let Some(at) = vhosts.iter().position(|other| Rc::ptr_eq(other, vhost)) {
+            let vhost = vhosts.remove(at);
+            self.graveyard.borrow_mut().push(vhost);
+            self.ledger.freed(Kind::Vhost, size_of::<Vhost>());
+        }
+    }
+
+    /// The vhost of the same port as `listening` that is called `name`: whole name, then `*.name`.
+    pub(super) fn vhost_named(&self, listening: &Rc<Vhost>, name: &[u8]) -> Option<Rc<Vhost>> {
+        let name = name.split(|&byte| byte == b':').next().unwrap_or(name);
+        let vhosts = self.vhosts.borrow();
+        let mut here = vhosts.iter().filter(|vhost| !vhost.going.get() && vhost.port.get() == listening.port.get());
+        let wildcard = |vhost: &&Rc<Vhost>| {
+            vhost.name.strip_prefix("*.").is_some_and(|domain| {
+                name.len() > domain.len() + 1
+                    && name[name.len() - domain.len() - 1] == b'.'
+                    && name[name.len() - domain.len()..].eq_ignore_ascii_case(domain.as_bytes())
+            })
+        };
+        here.clone().find(|vhost| vhost.name.as_bytes().eq_ignore_ascii_case(name)).or_else(|| here.find(wildcard)).cloned()
+    }
+
+    // ---- protocols ----
+
+    /// Raises LWS_CALLBACK_PROTOCOL_INIT where it has not been raised yet.
+    pub fn init_protocols(&self) {
+        if self.protocols_ready.replace(true) {
+            return;
+        }
+        for vhost in self.vhosts() {
+            self.init_protocols_of(&vhost);
+        }
+    }
+
+    fn init_protocols_of(&self, vhost: &Rc<Vhost>) {
+        for (index, protocol) in vhost.protocols.iter().enumerate() {
+            if protocol.wants_init && !vhost.going.get() && !protocol.initialised.replace(true) {
+                let arg = if protocol.options.is_null() { Arg::Null } else { Arg::Opaque(protocol.options) };
+                if self.tell_protocol(vhost, index, Reason::ProtocolInit, arg) != 0 {
+                    crate::log_err!("{}: protocol {} failed init", vhost.tag, protocol.name);
+                }
+            }
+        }
+    }
+
+    /// Tells one protocol something that concerns no connection, through the stand-in.
+    pub fn tell_protocol(&self, vhost: &Rc<Vhost>, index: usize, reason: Reason, arg: Arg<'_>) -> i32 {
+        let standin = self.standin();
+        let (vhost_before, protocol_before) = (standin.vhost(), standin.protocol.get());
+        vhost.bound.set(vhost.bound.get() + 1);
+        standin.bind_vhost(Some(Rc::clone(vhost)));
+        standin.protocol.set(index);
+        let result = self.dispatch(standin, reason, arg);
+        standin.bind_vhost(vhost_before);
+        standin.protocol.set(protocol_before);
+        vhost.bound.set(vhost.bound.get() - 1);
+        result
+    }
+
+    /// Tells every protocol of every vhost.
+    pub fn tell_all_protocols(&self, reason: Reason) {
+        for vhost in self.vhosts() {
+            for index in 0..vhost.protocols.len() {
+                if !vhost.gone.get() {
+                    self.tell_protocol(&vhost, index, reason, Arg::Null);
+                }
+            }
+        }
+    }
+}

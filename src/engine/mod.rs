@@ -1,10 +1,22 @@
 //! The engine: contexts, vhosts, connections, timers, dispatch. Knows sockets, never C.
+//!
+//! Read in this order: [`wsi`] (what everything is about), [`dispatch`] (how user code is called), [`service`] (a turn of
+//! the loop), [`connection`] and [`drive`] (bytes in, callbacks, bytes out), [`http`] (a request), [`write`], [`close`].
 
+pub mod close;
+pub mod connection;
 pub mod context;
 pub mod dispatch;
+pub mod drive;
 pub mod event_loop;
+pub mod file;
+pub mod http;
 pub mod ledger;
+pub mod listen;
 pub mod reason;
+pub mod respond;
+pub mod service;
 pub mod timer;
 pub mod vhost;
+pub mod write;
 pub mod wsi;

@@ -1,1 +1,34 @@
-//! (being written)
+//! The callback reasons the engine raises. The numbers are the C API's (`enum lws_callback_reasons`).
+
+/// Why user code is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+#[expect(missing_docs, reason = "each is documented with the C enum it equals")]
+pub enum Reason {
+    ClosedHttp = 5,
+    Http = 12,
+    HttpBody = 13,
+    HttpBodyCompletion = 14,
+    HttpFileCompletion = 15,
+    HttpWriteable = 16,
+    FilterNetworkConnection = 17,
+    FilterHttpConnection = 18,
+    ServerNewClientInstantiated = 19,
+    ProtocolInit = 27,
+    ProtocolDestroy = 28,
+    WsiCreate = 29,
+    WsiDestroy = 30,
+    GetThreadId = 31,
+    AddPollFd = 32,
+    DelPollFd = 33,
+    ChangeModePollFd = 34,
+    LockPoll = 35,
+    UnlockPoll = 36,
+    HttpBindProtocol = 49,
+    HttpDropProtocol = 50,
+    CheckAccessRights = 51,
+    AddHeaders = 53,
+    ChildClosing = 69,
+    EventWaitCancelled = 71,
+    Timer = 73,
+}

@@ -1,1 +1,176 @@
-//! (being written)
+//! Virtual hosts: a name, a place to listen, protocols, mounts, TLS, and the numbers that go with them.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::dispatch::{Callback, UserPtr};
+use super::timer::Usec;
+use crate::proto::h2::H2Settings;
+use crate::proto::http::header::HeaderLimits;
+use crate::proto::http::mount::Mount;
+use crate::proto::tls::ServerConfig;
+use crate::util::slots::Id;
+use crate::util::zeroed::Zeroed;
+
+/// One entry of the program's protocol table.
+pub struct Protocol {
+    /// The name that mounts and upgrades ask for.
+    pub name: String,
+    /// The program's function.
+    pub callback: Box<dyn Callback>,
+    /// Bytes of zeroed memory each session gets.
+    pub session_size: usize,
+    /// Output the program wants to hand over at once; `None` leaves it to the engine.
+    pub tx_packet_size: usize,
+    /// Most payload bytes per receive callback, or 0.
+    pub rx_buffer_size: usize,
+    /// `in` of `LWS_CALLBACK_PROTOCOL_INIT`: the per-vhost options named after the protocol.
+    pub options: UserPtr,
+    /// Whether `LWS_CALLBACK_PROTOCOL_INIT` is raised at all.
+    pub wants_init: bool,
+    /// Whether it has been raised.
+    pub initialised: Cell<bool>,
+    /// `lws_protocol_vh_priv_zalloc`.
+    pub private: RefCell<Option<Zeroed>>,
+}
+
+/// Where a vhost listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// Nowhere: a client-side vhost, or one that only adopts.
+    No,
+    /// A TCP port.
+    Tcp {
+        /// 0 asks the kernel for one.
+        port: u16,
+        /// Interface name or numeric address to bind to.
+        iface: Option<String>,
+        /// Listen on IPv4 only.
+        ipv4_only: bool,
+        /// `IPV6_V6ONLY`, when the program says.
+        v6only: Option<bool>,
+    },
+    /// A unix socket; `@` starts an abstract name.
+    Unix {
+        /// Path, or abstract name after `@`.
+        path: String,
+        /// `user:group` for the socket file.
+        owner: Option<String>,
+    },
+}
+
+/// What to do with plain HTTP that arrives where TLS is expected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PlainOnTls {
+    /// Close the connection.
+    #[default]
+    Refuse,
+    /// Serve it.
+    Serve,
+    /// Answer each request with a redirect to `https://`.
+    Redirect,
+}
+
+/// TLS of a vhost.
+#[derive(Clone)]
+pub struct VhostTls {
+    /// With the vhost's ALPN list.
+    pub config: Arc<ServerConfig>,
+    /// What plain bytes get.
+    pub plain: PlainOnTls,
+}
+
+/// Everything a vhost is made of.
+pub struct VhostConfig {
+    /// The name matched against SNI and `Host`.
+    pub name: String,
+    /// Where it listens.
+    pub listen: Listen,
+    /// Backlog of `listen(2)`.
+    pub backlog: i32,
+    /// Share the port with other processes (`SO_REUSEPORT`).
+    pub share_port: bool,
+    /// TLS, or plain.
+    pub tls: Option<VhostTls>,
+    /// Preface is HTTP/2's, always (`LWS_SERVER_OPTION_H2_PRIOR_KNOWLEDGE`).
+    pub h2_only: bool,
+    /// HTTP/2 on plain connections whose preface says so.
+    pub h2c: bool,
+    /// The protocol table; never empty.
+    pub protocols: Vec<Protocol>,
+    /// Mounts, in the program's order.
+    pub mounts: Vec<Mount>,
+    /// Headers added to every response the library writes.
+    pub headers: Vec<(String, String)>,
+    /// `server:` value.
+    pub server_string: Option<String>,
+    /// Where a 404 redirects to.
+    pub error_document_404: Option<String>,
+    /// Add the best-practice security headers.
+    pub security_headers: bool,
+    /// Add `strict-transport-security` (TLS only).
+    pub sts: bool,
+    /// Idle time before a keep-alive connection is closed; `None` is the default of its protocol.
+    pub keepalive: Option<Usec>,
+    /// Bounds on request heads.
+    pub limits: HeaderLimits,
+    /// What HTTP/2 connections announce.
+    pub h2: H2Settings,
+    /// TCP keep-alive: seconds idle, probes, seconds between.
+    pub tcp_keepalive: Option<(u32, u32, u32)>,
+    /// `info.user`.
+    pub user: UserPtr,
+    /// What the C API keeps beside the vhost.
+    pub foreign: Box<dyn Any>,
+    /// Raised when the last wsi of a destroyed vhost is gone.
+    pub finalize: Option<Box<dyn Fn(&Vhost)>>,
+}
+
+/// A virtual host; C's `struct lws_vhost *` is its address.
+pub struct Vhost {
+    config: VhostConfig,
+    /// The wsi that listens for it, which may belong to another vhost of the same port.
+    pub listener: Cell<Option<Id>>,
+    /// The port it really listens on, once known.
+    pub port: Cell<u16>,
+    /// wsi that refer to it.
+    pub bound: Cell<usize>,
+    /// Its sockets are being closed; it ends with its last wsi.
+    pub going: Cell<bool>,
+    /// It has ended: kept only so that stale pointers stay harmless.
+    pub gone: Cell<bool>,
+    /// The name used in logs.
+    pub tag: String,
+}
+
+impl Vhost {
+    /// A vhost that listens nowhere yet.
+    #[must_use]
+    pub fn new(config: VhostConfig, tag: String) -> Rc<Self> {
+        Rc::new(Self {
+            config,
+            listener: Cell::new(None),
+            port: Cell::new(0),
+            bound: Cell::new(0),
+            going: Cell::new(false),
+            gone: Cell::new(false),
+            tag,
+        })
+    }
+
+    /// The protocol called `name`.
+    #[must_use]
+    pub fn protocol(&self, name: &str) -> Option<usize> {
+        self.protocols.iter().position(|protocol| protocol.name == name)
+    }
+}
+
+impl std::ops::Deref for Vhost {
+    type Target = VhostConfig;
+
+    fn deref(&self) -> &VhostConfig {
+        &self.config
+    }
+}

@@ -3,3 +3,4 @@
 pub mod dll2;
 pub mod log;
 pub mod slots;
+pub mod zeroed;

@@ -1,0 +1,179 @@
+//! Ends: of wsi, and of the context.
+//!
+//! [`Context::close`] only marks; [`Context::reap`] does the work when no user code is on the stack. Whatever the
+//! loop's ops return, everything a wsi holds is given back here, once, in one order.
+
+use std::rc::Rc;
+
+use super::context::{Context, Ending};
+use super::dispatch::Arg;
+use super::ledger::Kind;
+use super::reason::Reason;
+use super::wsi::{Life, Role, Wsi};
+
+impl Context {
+    /// Closes `wsi`: it takes no more work, and is freed as soon as no user code is on the stack.
+    pub fn close(&self, wsi: &Wsi) {
+        if wsi.begin_close() {
+            self.closing.borrow_mut().push_back(wsi.id());
+        }
+    }
+
+    /// Carries out the closes that are due.
+    pub(super) fn reap(&self) {
+        if self.in_user_code() {
+            return;
+        }
+        // A connection whose driver is on the stack stays until that returns.
+        let mut kept = Vec::new();
+        while let Some(id) = self.next_closing() {
+            let Some(wsi) = self.wsi(id) else { continue };
+            let busy = wsi.driving.get();
+            if busy {
+                kept.push(id);
+            } else {
+                self.finish_close(wsi);
+            }
+        }
+        self.closing.borrow_mut().extend(kept);
+    }
+
+    fn next_closing(&self) -> Option<crate::util::slots::Id> {
+        self.closing.borrow_mut().pop_front()
+    }
+
+    /// Takes a wsi down: callbacks in the recorded order, then the loop, the descriptor, the memory.
+    fn finish_close(&self, wsi: &Wsi) {
+        match wsi.role.get() {
+            Role::Connection => {
+                let streams = wsi.net.with(|net| net.as_mut().map(|net| std::mem::take(&mut net.streams))).unwrap_or_default();
+                for id in streams {
+                    if let Some(stream) = self.wsi(id) {
+                        stream.begin_close();
+                        self.finish_close(stream);
+                    }
+                }
+            }
+            Role::Stream => self.leave_connection(wsi),
+            _ => {}
+        }
+        if wsi.http.bound.replace(false) {
+            self.dispatch(wsi, Reason::HttpDropProtocol, Arg::Null);
+        }
+        if wsi.announced.get() {
+            self.set_interest(wsi, 0);
+            if wsi.role.get() != Role::Listen {
+                self.dispatch(wsi, Reason::ClosedHttp, Arg::Null);
+            }
+        }
+        self.unadmit(wsi);
+        wsi.take_fd();
+        if wsi.announced.replace(false) {
+            self.dispatch_as(wsi, 0, Reason::WsiDestroy, Arg::Null);
+        }
+        self.discard(wsi);
+    }
+
+    /// Gives back everything a wsi holds that no callback needs to hear of.
+    pub(super) fn discard(&self, wsi: &Wsi) {
+        debug_assert!(!wsi.admitted.get(), "the loop is told before");
+        self.detach_ah(wsi);
+        self.drop_session(wsi);
+        self.forget_output(wsi);
+        self.clear_deadlines(wsi);
+        if wsi.is_stream() {
+            self.ledger.freed(Kind::H2Stream, 0);
+        }
+        if !wsi.is_stream() {
+            self.outside(|| self.event_loop.destroyed(self, wsi));
+        }
+        if wsi.life() == Life::Free {
+            return;
+        }
+        let vhost = wsi.bind_vhost(None);
+        self.free_wsi(wsi);
+        if let Some(vhost) = vhost {
+            self.end_vhost_if_unused(&vhost);
+        }
+    }
+
+    /// Takes a stream off its connection's list.
+    fn leave_connection(&self, stream: &Wsi) {
+        let Some(connection) = stream.parent.get().and_then(|id| self.wsi(id)) else { return };
+        let at = stream.stream_at.get();
+        let moved = connection.net.with(|net| {
+            let streams = &mut net.as_mut()?.streams;
+            if streams.get(at) != Some(&stream.id()) {
+                return None;
+            }
+            streams.swap_remove(at);
+            streams.get(at).copied()
+        });
+        if let Some(moved) = moved.and_then(|id| self.wsi(id)) {
+            moved.stream_at.set(at);
+        }
+        // Dropping the h2 side may have a RST_STREAM to send.
+        let reset = stream.stream.with(|core| core.take().is_some_and(|core| !core.h2.is_ended() || core.h2.expects_body()));
+        if reset {
+            self.schedule(connection);
+        }
+    }
+
+    /// Frees the session memory.
+    pub(super) fn drop_session(&self, wsi: &Wsi) {
+        if wsi.has_session() {
+            let (bytes, _) = wsi.set_session(None);
+            self.ledger.freed(Kind::Session, bytes);
+        }
+    }
+
+    /// Frees the header table and lets a connection go on that waits for one.
+    pub(super) fn detach_ah(&self, wsi: &Wsi) {
+        if wsi.http.ah.take().is_none() {
+            return;
+        }
+        self.ledger.freed(Kind::Ah, wsi.http.ah_bytes.take());
+        let next = self.waiting_for_ah.borrow_mut().pop_front();
+        if let Some(next) = next.and_then(|id| self.wsi(id)) {
+            self.schedule(next);
+        }
+    }
+
+    /// The context's end, with no user code on the stack.
+    pub(super) fn end(&self) {
+        if self.ending() >= Ending::Now {
+            return;
+        }
+        self.set_ending(Ending::Now);
+        let this = self.handle();
+        // The pipe first, then in order of age, as programs have seen it.
+        for id in this.all_wsi() {
+            if let Some(wsi) = this.wsi(id).filter(|wsi| !wsi.is_stream()) {
+                this.close(wsi);
+                this.reap();
+            }
+        }
+        this.reap();
+        for vhost in this.vhosts() {
+            vhost.going.set(true);
+            this.end_vhost_if_unused(&vhost);
+        }
+        this.outside(|| this.event_loop.destroy_thread(&this));
+        for half in [1, 2] {
+            this.outside(|| this.event_loop.destroy_context(&this, half));
+        }
+        if let Some(app) = this.timers.app() {
+            app.clear();
+        }
+        this.ledger.freed(Kind::Context, size_of::<Self>());
+        for (kind, account) in this.ledger.outstanding() {
+            crate::log_err!("leaked at context destroy: {} {kind} ({} bytes)", account.live, account.bytes);
+        }
+        this.set_ending(Ending::Done);
+        let on_end = this.on_end.take();
+        if let Some(on_end) = on_end {
+            on_end(&this);
+        }
+        drop(Rc::clone(&this));
+    }
+}

@@ -1,0 +1,446 @@
+//! A connection: its socket, its TLS, and which protocol it turned out to speak.
+//!
+//! Reading takes everything the socket has (bounded per turn) through TLS, so that no decrypted byte is ever
+//! left where the event loop cannot see it. Writing collects in memory and leaves once per turn.
+
+use std::io::{self, IoSlice};
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+
+use bytes::{Buf as _, BytesMut};
+use rustix::io::Errno;
+use rustix::net::SendFlags;
+
+use super::context::Context;
+use super::event_loop::interest;
+use super::ledger::Kind;
+use super::timer::{SECOND, Timeout, Usec};
+use super::wsi::{Life, Wsi};
+use crate::proto::h1::H1Server;
+use crate::proto::h2::{H2Server, PREFACE, WakeQueue};
+use crate::proto::tls::{ClientHello, Handshake, TlsServer, looks_like_tls};
+use crate::util::slots::Id;
+use crate::engine::vhost::{PlainOnTls, Vhost};
+
+/// Bytes read from one socket in one turn, before others get theirs.
+const READ_PER_TURN: usize = 512 * 1024;
+
+/// Output waiting in memory above which nobody is asked to write more.
+pub const HIGH_WATER: usize = 256 * 1024;
+
+/// Time a peer has to take what is left before its connection is closed.
+const FLUSH_BEFORE_CLOSE: Usec = 5 * SECOND;
+
+/// The protocol of a connection.
+pub enum Speaks {
+    /// Not known: nothing, or too little, has been received.
+    Unknown,
+    /// HTTP/1.x.
+    H1(H1Server),
+    /// HTTP/2.
+    H2(Box<H2Server>),
+}
+
+/// What a connection is beside its descriptor.
+pub struct Net {
+    /// TLS, when the bytes on the wire are not plain.
+    pub tls: Option<Box<TlsServer>>,
+    /// TLS is expected, but the first bytes will tell.
+    pub tls_pending: bool,
+    /// Above TLS.
+    pub speaks: Speaks,
+    /// Plaintext received and not yet parsed (HTTP/1, or not known).
+    pub rx: BytesMut,
+    /// Plaintext to send (HTTP/1; HTTP/2 keeps its own).
+    pub tx: BytesMut,
+    /// The peer has ended its side.
+    pub eof: bool,
+    /// The socket failed; there is no point in flushing.
+    pub dead: bool,
+    /// The kernel took no more when last asked.
+    pub blocked: bool,
+    /// Nothing more is received or served; it closes when its output is gone.
+    pub draining: bool,
+    /// The streams of HTTP/2, in no order.
+    pub streams: Vec<Id>,
+    /// Streams that have something to do.
+    pub ready: Vec<Id>,
+    /// Where streams report news.
+    pub wakes: Option<Arc<WakeQueue>>,
+    /// The last drive left work for another turn.
+    pub more: bool,
+    /// Answer everything with a redirect to https.
+    pub redirect_to_tls: bool,
+    /// Output bytes that the ledger knows of.
+    accounted: usize,
+}
+
+impl Net {
+    /// A fresh connection.
+    pub fn new(tls: bool) -> Self {
+        Self {
+            tls: None,
+            tls_pending: tls,
+            speaks: Speaks::Unknown,
+            rx: BytesMut::new(),
+            tx: BytesMut::new(),
+            eof: false,
+            dead: false,
+            blocked: false,
+            draining: false,
+            streams: Vec::new(),
+            ready: Vec::new(),
+            wakes: None,
+            more: false,
+            redirect_to_tls: false,
+            accounted: 0,
+        }
+    }
+
+    /// Output that waits in memory, encrypted or not.
+    pub fn pending(&self) -> usize {
+        let protocol = match &self.speaks {
+            Speaks::H2(h2) => h2.output_len(),
+            _ => 0,
+        };
+        self.tx.len() + protocol + self.tls.as_ref().map_or(0, |tls| tls.pending_output())
+    }
+
+    /// Whether it speaks HTTP/2.
+    pub fn is_h2(&self) -> bool {
+        matches!(self.speaks, Speaks::H2(_))
+    }
+
+    /// Sends what it can; `false` when the socket failed.
+    fn flush(&mut self, fd: BorrowedFd<'_>) -> bool {
+        self.blocked = false;
+        let Self { tls, speaks, tx, .. } = self;
+        let mut socket = Socket { fd, blocked: false };
+        let sent = match (speaks, tls) {
+            (Speaks::H2(h2), None) => h2.output(|out| send_plain(&mut socket, out)),
+            (_, None) => send_plain(&mut socket, tx),
+            (Speaks::H2(h2), Some(tls)) => h2.output(|out| send_tls(&mut socket, tls, out)),
+            (_, Some(tls)) => send_tls(&mut socket, tls, tx),
+        };
+        self.blocked = socket.blocked;
+        if let Err(error) = sent {
+            crate::log_debug!("send: {error}");
+            self.dead = true;
+        }
+        !self.dead
+    }
+}
+
+/// The socket as rustls wants it.
+struct Socket<'a> {
+    fd: BorrowedFd<'a>,
+    blocked: bool,
+}
+
+impl Socket<'_> {
+    fn check(&mut self, sent: rustix::io::Result<usize>) -> io::Result<usize> {
+        if sent == Err(Errno::AGAIN) {
+            self.blocked = true;
+        }
+        Ok(sent?)
+    }
+}
+
+impl io::Write for Socket<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let sent = retry(|| rustix::net::send(self.fd, buf, SendFlags::NOSIGNAL));
+        self.check(sent)
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let sent = retry(|| {
+            rustix::net::sendmsg(self.fd, bufs, &mut rustix::net::SendAncillaryBuffer::default(), SendFlags::NOSIGNAL)
+        });
+        self.check(sent)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            other => return other,
+        }
+    }
+}
+
+fn send_plain(socket: &mut Socket<'_>, out: &mut BytesMut) -> io::Result<()> {
+    while !out.is_empty() {
+        match io::Write::write(socket, out) {
+            Ok(n) => out.advance(n),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Ciphertext waiting in memory above which no more plaintext is encrypted.
+const CIPHERTEXT_AHEAD: usize = 64 * 1024;
+
+fn send_tls(socket: &mut Socket<'_>, tls: &mut TlsServer, out: &mut BytesMut) -> io::Result<()> {
+    loop {
+        if !out.is_empty() && !tls.is_handshaking() && tls.pending_output() < CIPHERTEXT_AHEAD {
+            let n = out.len().min(CIPHERTEXT_AHEAD);
+            tls.send(&[&out[..n]]).map_err(io::Error::other)?;
+            out.advance(n);
+        }
+        if !tls.wants_write() {
+            return Ok(());
+        }
+        match tls.write_to(socket) {
+            Ok(_) if socket.blocked => return Ok(()),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// What reading a connection came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Read {
+    /// Go on.
+    Open,
+    /// The connection must be closed; whatever is queued (an alert) may be flushed first.
+    Close,
+}
+
+impl Context {
+    /// Reads everything a readable connection has into its protocol, and finds out which protocol that is.
+    /// `false`: it must be closed.
+    pub(super) fn receive(&self, wsi: &Wsi) -> bool {
+        let mut buffer = self.take_buffer();
+        let mut total = 0;
+        let mut result = Read::Open;
+        while result == Read::Open && total < READ_PER_TURN && wsi.life() == Life::Open {
+            let got = wsi.with_fd(|fd| retry(|| rustix::net::recv(fd, &mut buffer[..], rustix::net::RecvFlags::empty())));
+            match got {
+                Some(Ok((0, _))) => {
+                    wsi.net.with(|net| if let Some(net) = net { net.eof = true });
+                    break;
+                }
+                Some(Ok((n, _))) => {
+                    total += n;
+                    result = self.take_in(wsi, &mut buffer[..n]);
+                    if n < buffer.len() {
+                        break;
+                    }
+                }
+                Some(Err(Errno::AGAIN)) => break,
+                Some(Err(error)) => {
+                    crate::log_debug!("{}: recv: {error}", wsi.tag());
+                    wsi.net.with(|net| if let Some(net) = net { net.dead = true });
+                    result = Read::Close;
+                }
+                None => result = Read::Close,
+            }
+        }
+        self.give_buffer(buffer);
+        result == Read::Open
+    }
+
+    /// Takes bytes off the wire.
+    fn take_in(&self, wsi: &Wsi, wire: &mut [u8]) -> Read {
+        let Some(vhost) = wsi.vhost() else { return Read::Close };
+        if wsi.net.with(|net| net.as_ref().is_some_and(|net| net.tls_pending)) && !self.admit_tls(wsi, &vhost, wire) {
+            return Read::Close;
+        }
+        let mut chosen = None;
+        let result = wsi.net.with(|net| {
+            let Some(net) = net else { return Read::Close };
+            let Some(tls) = &mut net.tls else {
+                take_plain(net, &vhost, |rx| {
+                    rx.extend_from_slice(wire);
+                });
+                return Read::Open;
+            };
+            let choose = |hello: &ClientHello<'_>| {
+                let vhost = self.vhost_for_sni(&vhost, hello.sni());
+                let config = vhost.tls.as_ref().map(|tls| Arc::clone(&tls.config));
+                chosen = Some(vhost);
+                config
+            };
+            let received = match &mut net.speaks {
+                Speaks::H2(h2) => h2.receive(|inbound| tls.receive_into(wire, inbound, choose)),
+                _ => tls.receive_into(wire, &mut net.rx, choose),
+            };
+            let progress = match received {
+                Ok(progress) => progress,
+                Err(error) => {
+                    crate::log_info!("TLS with fd {}: {error}", wsi.raw_fd());
+                    return Read::Close;
+                }
+            };
+            net.eof |= progress.close_notify;
+            if progress.handshake == Handshake::Completed {
+                if tls.alpn() == Some(b"h2") {
+                    net.start_h2(&vhost);
+                } else {
+                    net.speaks = Speaks::H1(H1Server::new(vhost.limits));
+                }
+            }
+            Read::Open
+        });
+        if let Some(chosen) = chosen
+            && !std::rc::Rc::ptr_eq(&chosen, &vhost)
+        {
+            wsi.bind_vhost(Some(chosen));
+        }
+        result
+    }
+
+    /// The first bytes where TLS is expected: TLS indeed, or plain HTTP that the vhost lets pass.
+    fn admit_tls(&self, wsi: &Wsi, vhost: &Vhost, wire: &[u8]) -> bool {
+        let plain = vhost.tls.as_ref().map_or(PlainOnTls::Serve, |tls| tls.plain);
+        let is_tls = plain == PlainOnTls::Refuse || looks_like_tls(wire);
+        wsi.net.with(|net| {
+            let Some(net) = net else { return };
+            net.tls_pending = false;
+            if is_tls {
+                net.tls = Some(Box::new(TlsServer::new()));
+            } else {
+                net.redirect_to_tls = plain == PlainOnTls::Redirect;
+            }
+        });
+        true
+    }
+
+    /// Sends what waits, sets the loop's interest, and closes the connection when its socket failed.
+    pub(super) fn flush(&self, wsi: &Wsi) {
+        let ok = wsi.with_fd(|fd| wsi.net.with(|net| net.as_mut().is_none_or(|net| net.flush(fd)))).unwrap_or(true);
+        self.account_output(wsi);
+        if !ok {
+            self.close(wsi);
+            return;
+        }
+        self.update_interest(wsi);
+    }
+
+    /// Tells the ledger how much output the connection holds.
+    pub(super) fn account_output(&self, wsi: &Wsi) {
+        wsi.net.with(|net| {
+            if let Some(net) = net {
+                let pending = net.pending();
+                self.ledger.resized(Kind::Buffered, net.accounted, pending);
+                net.accounted = pending;
+            }
+        });
+    }
+
+    /// The connection ends: its output leaves the ledger.
+    pub(super) fn forget_output(&self, wsi: &Wsi) {
+        wsi.net.with(|net| {
+            if let Some(net) = net {
+                self.ledger.resized(Kind::Buffered, net.accounted, 0);
+                net.accounted = 0;
+            }
+        });
+    }
+
+    /// Asks the loop for what the connection can use now.
+    pub(super) fn update_interest(&self, wsi: &Wsi) {
+        if !wsi.admitted.get() {
+            return;
+        }
+        let (blocked, more, read) = wsi.net.with(|net| {
+            net.as_ref().map_or((false, false, true), |net| {
+                let held_back = net.draining || (wsi.rx_paused.get() && !net.is_h2());
+                (net.blocked, net.more, !(net.eof || held_back || net.rx.len() >= READ_PER_TURN))
+            })
+        });
+        let mut want = 0;
+        if read && wsi.life() == Life::Open {
+            want |= interest::READ;
+        }
+        if blocked || more {
+            want |= interest::WRITE;
+        }
+        self.set_interest(wsi, want);
+        if blocked && wsi.deadlines.timeout.get() == Timeout::None {
+            self.set_timeout(wsi, Timeout::HttpContent, self.config.timeout);
+        }
+    }
+
+    /// The vhost that a TLS client asks for by name, among those of the listener.
+    fn vhost_for_sni(&self, listening: &std::rc::Rc<Vhost>, sni: Option<&str>) -> std::rc::Rc<Vhost> {
+        sni.and_then(|name| self.vhost_named(listening, name.as_bytes()))
+            .filter(|vhost| vhost.tls.is_some())
+            .unwrap_or_else(|| std::rc::Rc::clone(listening))
+    }
+
+    /// Closes a connection that has nothing to say, or lets it say it first.
+    pub(super) fn close_gently(&self, wsi: &Wsi) {
+        if !wsi.is_open() {
+            return;
+        }
+        wsi.with_fd(|fd| {
+            wsi.net.with(|net| {
+                if let Some(net) = net {
+                    net.flush(fd);
+                }
+            });
+        });
+        let waits = wsi.net.with(|net| {
+            net.as_mut().is_some_and(|net| {
+                net.draining = !net.dead && net.pending() > 0;
+                net.draining
+            })
+        });
+        self.account_output(wsi);
+        if !waits {
+            self.close(wsi);
+            return;
+        }
+        if wsi.deadlines.timeout.get() != Timeout::FlushBeforeClose {
+            self.set_timeout(wsi, Timeout::FlushBeforeClose, FLUSH_BEFORE_CLOSE);
+        }
+        self.update_interest(wsi);
+    }
+}
+
+/// Plain bytes: to the protocol that is known, or to the buffer where it will be.
+fn take_plain(net: &mut Net, vhost: &Vhost, fill: impl FnOnce(&mut BytesMut)) {
+    match &mut net.speaks {
+        Speaks::H2(h2) => h2.receive(fill),
+        Speaks::H1(_) => fill(&mut net.rx),
+        Speaks::Unknown => {
+            fill(&mut net.rx);
+            let seen = net.rx.len().min(PREFACE.len());
+            if vhost.h2_only || (vhost.h2c && net.rx[..seen] == PREFACE[..seen]) {
+                if vhost.h2_only || seen == PREFACE.len() {
+                    net.start_h2(vhost);
+                }
+            } else {
+                net.speaks = Speaks::H1(H1Server::new(vhost.limits));
+            }
+        }
+    }
+}
+
+impl Net {
+    /// From here on it is HTTP/2, also what has been received already.
+    fn start_h2(&mut self, vhost: &Vhost) {
+        let mut h2 = H2Server::new(&vhost.h2);
+        h2.receive(|inbound| *inbound = std::mem::take(&mut self.rx));
+        self.wakes = Some(h2.wakes());
+        self.speaks = Speaks::H2(Box::new(h2));
+    }
+}
+
+impl Context {
+    /// Sends what it can without telling anybody: the driver on the stack, or the next turn, sees to the rest.
+    pub(super) fn flush_quietly(&self, wsi: &Wsi) {
+        wsi.with_fd(|fd| wsi.net.with(|net| net.as_mut().map(|net| net.flush(fd))));
+        self.account_output(wsi);
+    }
+}

@@ -1,0 +1,478 @@
+//! Driving a connection: what was received becomes events, events become callbacks, and what callbacks wrote
+//! leaves in one go.
+//!
+//! A drive runs rounds until nothing is left to do, the peer takes no more, or the turn's budget is used up; then it
+//! flushes once. While it runs, nothing is borrowed over a callback.
+
+use std::rc::Rc;
+
+use bytes::{Buf as _, Bytes};
+
+use super::connection::{HIGH_WATER, Net, Speaks};
+use super::context::Context;
+use super::dispatch::Arg;
+use super::ledger::Kind;
+use super::reason::Reason;
+use super::timer::{SECOND, Timeout};
+use super::wsi::{Phase, Role, StreamCore, Wsi};
+use crate::proto::h1;
+use crate::proto::h2::{Event, H2Stream, Received, StreamWaker};
+use crate::proto::http::header::HeaderTable;
+use crate::proto::http::method::Method;
+use crate::util::slots::Id;
+
+/// Rounds of one connection in one turn, before others get theirs.
+const ROUNDS: usize = 64;
+
+/// Idle time of an HTTP/1 connection between requests, when the vhost does not say.
+const KEEPALIVE_H1: u64 = 5 * SECOND;
+
+/// Idle time of an HTTP/2 connection without streams, when the vhost does not say.
+const KEEPALIVE_H2: u64 = 31 * SECOND;
+
+/// What one round came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Something happened: look again.
+    Progress,
+    /// Nothing to do until the peer, the program or a timer acts.
+    Wait,
+    /// Output is over the high-water mark.
+    Full,
+}
+
+impl Context {
+    /// Drives a connection as far as it goes in this turn, then flushes it.
+    pub(super) fn drive(&self, wsi: &Wsi) {
+        if wsi.driving.replace(true) {
+            return;
+        }
+        let protocol = wsi.net.with(|net| {
+            let net = net.as_ref()?;
+            Some((net.is_h2(), matches!(net.speaks, Speaks::Unknown), net.draining, net.eof))
+        });
+        let more = match protocol {
+            None => false,
+            Some((_, _, true, _)) => {
+                self.close_gently(wsi);
+                false
+            }
+            Some((true, ..)) => self.drive_h2(wsi),
+            Some((_, true, _, eof)) => {
+                if eof {
+                    self.close_gently(wsi);
+                }
+                false
+            }
+            Some(_) => self.drive_h1(wsi),
+        };
+        wsi.driving.set(false);
+        if wsi.is_open() {
+            wsi.net.with(|net| if let Some(net) = net { net.more = more });
+            self.flush(wsi);
+        }
+        self.reap();
+    }
+
+    // ---- HTTP/1 ----
+
+    /// Returns whether work is left for another turn.
+    fn drive_h1(&self, wsi: &Wsi) -> bool {
+        for _ in 0..ROUNDS {
+            let step = self.step_h1(wsi);
+            if !wsi.is_open() {
+                return false;
+            }
+            match step {
+                Step::Progress => {}
+                Step::Wait => {
+                    self.rest_h1(wsi);
+                    return false;
+                }
+                Step::Full => {
+                    self.flush(wsi);
+                    if !wsi.is_open() || wsi.net.with(|net| net.as_ref().is_none_or(|net| net.blocked)) {
+                        return false;
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    fn step_h1(&self, wsi: &Wsi) -> Step {
+        let draining = wsi.net.with(|net| net.as_ref().is_none_or(|net| net.draining));
+        if draining {
+            return Step::Wait;
+        }
+        let phase = wsi.http.phase.get();
+        if wsi.http.completed.get() && phase == Phase::Answer {
+            self.finish_transaction(wsi);
+            return Step::Progress;
+        }
+        if matches!(phase, Phase::Idle | Phase::Body) && self.parse_h1(wsi) {
+            return Step::Progress;
+        }
+        if phase != Phase::Idle && self.has_output_work(wsi) {
+            if wsi.net.with(|net| net.as_ref().is_some_and(|net| net.pending() >= HIGH_WATER)) {
+                return Step::Full;
+            }
+            self.produce(wsi);
+            return Step::Progress;
+        }
+        Step::Wait
+    }
+
+    /// Parses one event; `false` when there was none.
+    fn parse_h1(&self, wsi: &Wsi) -> bool {
+        if self.deliver_held_body(wsi) {
+            return true;
+        }
+        if wsi.http.phase.get() == Phase::Body && wsi.rx_paused.get() && !wsi.http.completed.get() {
+            return false;
+        }
+        if wsi.http.phase.get() == Phase::Idle && !self.may_take_ah(wsi) {
+            return false;
+        }
+        let event = wsi.net.with(|net| {
+            let Some(Net { speaks: Speaks::H1(parser), rx, .. }) = net.as_deref_mut() else { return None };
+            if rx.is_empty() && wsi.http.phase.get() == Phase::Idle {
+                // An idle connection holds no buffer.
+                *rx = bytes::BytesMut::new();
+                return None;
+            }
+            Some(parser.poll(rx))
+        });
+        match event {
+            None | Some(Ok(h1::Event::NeedMore)) => false,
+            Some(Ok(h1::Event::Request(table, info))) => {
+                self.begin_h1(wsi, *table, info);
+                true
+            }
+            Some(Ok(h1::Event::Body(data))) => {
+                self.deliver_body(wsi, data);
+                true
+            }
+            Some(Ok(h1::Event::BodyEnd)) => {
+                self.body_complete(wsi);
+                true
+            }
+            Some(Err(reject)) => {
+                crate::log_info!("{}: request refused: {}", wsi.tag(), reject.reason());
+                self.refuse_h1(wsi, reject.status());
+                true
+            }
+        }
+    }
+
+    fn begin_h1(&self, wsi: &Wsi, table: HeaderTable, info: h1::RequestInfo) {
+        self.attach_ah(wsi, table);
+        wsi.http.keep_alive.set(info.keep_alive);
+        wsi.http.expects_continue.set(info.expect_continue);
+        wsi.http.empty_body.set(info.body == h1::BodyLength::Length(0));
+        let has_body = !matches!(info.body, h1::BodyLength::None | h1::BodyLength::Length(0));
+        self.begin_request(wsi, has_body);
+    }
+
+    /// What an HTTP/1 connection does when there is nothing to do.
+    fn rest_h1(&self, wsi: &Wsi) {
+        let (eof, partial) = wsi.net.with(|net| net.as_ref().map_or((true, false), |net| (net.eof, !net.rx.is_empty())));
+        if eof {
+            // A peer that has gone is not waited for: what has been answered leaves, the rest ends here.
+            self.close_gently(wsi);
+            return;
+        }
+        match wsi.http.phase.get() {
+            Phase::Idle if partial => self.ensure_timeout(wsi, Timeout::Establish, self.config.timeout),
+            Phase::Idle if wsi.deadlines.timeout.get() != Timeout::Establish => {
+                self.ensure_timeout(wsi, Timeout::KeepAlive, self.keepalive_of(wsi, KEEPALIVE_H1));
+            }
+            _ => {}
+        }
+    }
+
+    /// Starts a timeout unless it is already running for the same reason.
+    pub(super) fn ensure_timeout(&self, wsi: &Wsi, why: Timeout, after: u64) {
+        let running = wsi.deadlines.timeout.get();
+        if running != why && !matches!(running, Timeout::User(_)) {
+            self.set_timeout(wsi, why, after);
+        }
+    }
+
+    // ---- HTTP/2 ----
+
+    /// Returns whether work is left for another turn.
+    fn drive_h2(&self, wsi: &Wsi) -> bool {
+        let (eof, mut batch) = (wsi.net.with(|net| net.as_ref().is_some_and(|net| net.eof)), Vec::new());
+        if eof {
+            wsi.net.with(|net| if let Some(Net { speaks: Speaks::H2(h2), .. }) = net.as_deref_mut() { h2.receive_eof() });
+        }
+        for _ in 0..ROUNDS {
+            if !self.move_frames(wsi) {
+                return false;
+            }
+            self.reap();
+            self.take_ready(wsi, &mut batch);
+            if batch.is_empty() {
+                self.rest_h2(wsi);
+                return false;
+            }
+            for id in batch.drain(..) {
+                if let Some(stream) = self.wsi(id) {
+                    self.service_stream(wsi, stream);
+                }
+            }
+            if !wsi.is_open() {
+                return false;
+            }
+            let full = wsi.net.with(|net| net.as_ref().is_some_and(|net| net.pending() >= HIGH_WATER));
+            if full {
+                self.flush(wsi);
+                if !wsi.is_open() || wsi.net.with(|net| net.as_ref().is_none_or(|net| net.blocked)) {
+                    return false;
+                }
+            }
+        }
+        self.move_frames(wsi) && wsi.net.with(|net| net.as_ref().is_some_and(|net| !net.ready.is_empty()))
+    }
+
+    /// Polls the protocol until it is idle, opening the streams it brings; `false` when the connection is over.
+    fn move_frames(&self, wsi: &Wsi) -> bool {
+        loop {
+            let accept = self.may_take_ah(wsi);
+            let event = wsi.net.with(|net| match net.as_deref_mut() {
+                Some(Net { speaks: Speaks::H2(h2), .. }) => Some(h2.poll(accept)),
+                _ => None,
+            });
+            match event {
+                Some(Event::Idle) => return wsi.is_open(),
+                Some(Event::Request(parts, stream)) => {
+                    if wsi.is_open() {
+                        self.open_stream(wsi, *parts, stream);
+                    }
+                }
+                Some(Event::Closed(why)) => {
+                    if let Some(why) = why {
+                        crate::log_info!("{}: HTTP/2: {why}", wsi.tag());
+                    }
+                    self.close_gently(wsi);
+                    return false;
+                }
+                None => return false,
+            }
+        }
+    }
+
+    fn open_stream(&self, connection: &Wsi, parts: http::request::Parts, h2: Box<H2Stream>) {
+        let Some(vhost) = connection.vhost() else { return };
+        let stream = self.new_wsi(Role::Stream);
+        let id = stream.id();
+        self.ledger.made(Kind::H2Stream, 0);
+        stream.parent.set(Some(connection.id()));
+        stream.bind_vhost(Some(Rc::clone(&vhost)));
+        let has_body = h2.expects_body();
+        stream.http.empty_body.set(!has_body && parts.headers.get("content-length").is_some_and(|length| length == "0"));
+        stream.http.expects_continue.set(has_body && parts.headers.get("expect").is_some_and(|value| value == "100-continue"));
+        let joined = connection.net.with(|net| {
+            let net = net.as_mut()?;
+            stream.stream_at.set(net.streams.len());
+            net.streams.push(id);
+            let waker = StreamWaker::new(id, net.wakes.clone()?);
+            stream.stream.with(|core| *core = Some(StreamCore { h2, waker }));
+            (net.streams.len() == 1).then_some(())
+        });
+        if joined.is_some() {
+            self.set_timeout(connection, Timeout::None, 0);
+        }
+        stream.announced.set(true);
+        self.dispatch_as(stream, 0, Reason::WsiCreate, Arg::Null);
+        match HeaderTable::from_h2(parts, &vhost.limits) {
+            Ok(table) => {
+                self.attach_ah(stream, table);
+                self.begin_request(stream, has_body);
+            }
+            Err(reject) => {
+                crate::log_info!("{}: request refused: {}", stream.tag(), reject.reason());
+                self.refuse_h2(stream, reject.status());
+            }
+        }
+        if stream.is_open() {
+            connection.net.with(|net| if let Some(net) = net { net.ready.push(id) });
+        }
+    }
+
+    fn take_ready(&self, wsi: &Wsi, batch: &mut Vec<Id>) {
+        wsi.net.with(|net| {
+            if let Some(net) = net {
+                batch.append(&mut net.ready);
+                if let Some(wakes) = &net.wakes {
+                    wakes.take(batch);
+                }
+            }
+        });
+    }
+
+    fn service_stream(&self, connection: &Wsi, stream: &Wsi) {
+        if !stream.is_open() {
+            return;
+        }
+        if stream.http.completed.get() {
+            self.finish_transaction(stream);
+            return;
+        }
+        if stream.http.phase.get() == Phase::Body && !self.receive_stream_body(stream) {
+            return;
+        }
+        if self.has_output_work(stream) && stream_core(stream, |core| core.h2.poll_writeable(&core.waker)) == Some(true) {
+            self.produce(stream);
+        }
+        if !stream.is_open() {
+            return;
+        }
+        if stream.http.completed.get() {
+            self.finish_transaction(stream);
+            return;
+        }
+        if stream_core(stream, |core| core.h2.poll_reset(&core.waker)) == Some(true) {
+            self.close(stream);
+            return;
+        }
+        let again = self.has_output_work(stream)
+            && stream_core(stream, |core| core.h2.poll_writeable(&core.waker)) == Some(true);
+        if again {
+            let id = stream.id();
+            connection.net.with(|net| if let Some(net) = net { net.ready.push(id) });
+        }
+    }
+
+    /// Takes what has come of the body; `false` when the stream ended over it.
+    fn receive_stream_body(&self, stream: &Wsi) -> bool {
+        while stream.is_open() && stream.http.phase.get() == Phase::Body {
+            if stream.rx_paused.get() && !stream.http.completed.get() {
+                break;
+            }
+            if self.deliver_held_body(stream) {
+                continue;
+            }
+            match stream_core(stream, |core| core.h2.poll_body(&core.waker)) {
+                Some(Received::Data(data)) => self.deliver_body(stream, data),
+                Some(Received::End) => self.body_complete(stream),
+                Some(Received::Pending) => break,
+                Some(Received::Reset) | None => self.close(stream),
+            }
+        }
+        stream.is_open()
+    }
+
+    fn rest_h2(&self, wsi: &Wsi) {
+        let idle = wsi.net.with(|net| {
+            net.as_mut().is_some_and(|net| {
+                let idle = net.streams.is_empty();
+                if let Speaks::H2(h2) = &mut net.speaks
+                    && idle
+                {
+                    h2.shrink();
+                }
+                idle
+            })
+        });
+        if idle {
+            self.ensure_timeout(wsi, Timeout::KeepAlive, self.keepalive_of(wsi, KEEPALIVE_H2));
+        }
+    }
+
+    // ---- header tables ----
+
+    /// Whether a request may start: there is a header table for it. If not, the connection waits its turn.
+    fn may_take_ah(&self, wsi: &Wsi) -> bool {
+        let free = self.ledger.account(Kind::Ah).live < self.config.max_ah as u64;
+        if !free {
+            let id = wsi.id();
+            let mut waiting = self.waiting_for_ah.borrow_mut();
+            if !waiting.contains(&id) {
+                waiting.push_back(id);
+            }
+        }
+        free
+    }
+
+    fn attach_ah(&self, wsi: &Wsi, table: HeaderTable) {
+        let bytes = table.memory();
+        wsi.http.head_only.set(table.method() == Method::Head);
+        *wsi.http.ah.borrow_mut() = Some(Rc::new(table));
+        wsi.http.ah_bytes.set(bytes);
+        self.ledger.made(Kind::Ah, bytes);
+    }
+
+    // ---- bodies ----
+
+    /// Hands a piece of the body to the program, in chunks of the service buffer's size.
+    fn deliver_body(&self, wsi: &Wsi, mut data: Bytes) {
+        let chunk = self.config.service_buffer.saturating_sub(crate::engine::write::PRE).max(1);
+        while !data.is_empty() {
+            if !wsi.is_open() {
+                return;
+            }
+            if wsi.http.completed.get() {
+                // The answer is complete: nobody wants the rest.
+                self.consumed(wsi, data.len());
+                return;
+            }
+            if wsi.rx_paused.get() {
+                *wsi.http.held_body.borrow_mut() = data;
+                return;
+            }
+            self.restart_content_timeout(wsi);
+            let piece = data.split_to(chunk.min(data.len()));
+            let result = self.dispatch(wsi, Reason::HttpBody, Arg::Bytes(&piece));
+            self.consumed(wsi, piece.len());
+            self.after_callback(wsi, result);
+        }
+    }
+
+    fn deliver_held_body(&self, wsi: &Wsi) -> bool {
+        if wsi.rx_paused.get() && !wsi.http.completed.get() {
+            return false;
+        }
+        let held = wsi.http.held_body.take();
+        if !held.has_remaining() {
+            return false;
+        }
+        self.deliver_body(wsi, held);
+        true
+    }
+
+    fn consumed(&self, wsi: &Wsi, len: usize) {
+        stream_core(wsi, |core| core.h2.release(len));
+    }
+
+    fn body_complete(&self, wsi: &Wsi) {
+        wsi.http.phase.set(Phase::Answer);
+        self.set_timeout(wsi, Timeout::None, 0);
+        if wsi.http.completed.get() {
+            return;
+        }
+        let result = self.dispatch(wsi, Reason::HttpBodyCompletion, Arg::Null);
+        self.after_callback(wsi, result);
+    }
+
+    /// An explicitly empty body is told as an empty piece and its completion.
+    pub(super) fn tell_empty_body(&self, wsi: &Wsi) {
+        let result = self.dispatch(wsi, Reason::HttpBody, Arg::Null);
+        self.after_callback(wsi, result);
+        if wsi.is_open() && !wsi.http.completed.get() {
+            self.body_complete(wsi);
+        }
+    }
+
+    pub(super) fn restart_content_timeout(&self, wsi: &Wsi) {
+        if !matches!(wsi.deadlines.timeout.get(), Timeout::User(_)) {
+            self.set_timeout(wsi, Timeout::HttpContent, self.config.timeout);
+        }
+    }
+}
+
+/// Opens the stream's core; `None` for anything that is not a live stream.
+pub(super) fn stream_core<R>(wsi: &Wsi, work: impl FnOnce(&mut StreamCore) -> R) -> Option<R> {
+    wsi.stream.with(|core| core.as_mut().map(work))
+}

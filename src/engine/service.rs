@@ -1,0 +1,291 @@
+//! Turns of the loop: what the program's poll loop calls, and what has to happen before it waits again.
+//!
+//! A turn ends by settling: closes are carried out, connections that were written to from elsewhere are driven,
+//! and a context whose destruction was asked for from inside a callback goes. Nothing settles under user code.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+
+use super::context::{Context, Ending};
+use super::event_loop::interest;
+use super::reason::Reason;
+use super::timer::{self, NEVER, Timeout, Usec};
+use super::wsi::{Life, Role, Wsi};
+use crate::util::slots::Id;
+
+/// `POLLERR`, `POLLHUP` and `POLLNVAL`: the loop tells them unasked.
+const TROUBLE: i16 = 8 | 16 | 32;
+
+/// What servicing a descriptor came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serviced {
+    /// It is none of ours.
+    NotOurs,
+    /// Done.
+    Handled,
+    /// Done, and its wsi is no more.
+    Died,
+    /// The context is on its way out.
+    Ending,
+}
+
+impl Context {
+    /// One turn: `work`, then everything that it made necessary.
+    fn turn<R>(&self, work: impl FnOnce() -> R) -> R {
+        self.ledger.turn();
+        self.serving.set(self.serving.get() + 1);
+        self.clock.set(timer::now());
+        let result = work();
+        self.serving.set(self.serving.get() - 1);
+        self.settle_turn();
+        result
+    }
+
+    /// Services one descriptor with the `revents` that the loop's poll gave.
+    pub fn service_fd(&self, fd: i32, revents: i16) -> Serviced {
+        if self.ending() != Ending::No {
+            return Serviced::Ending;
+        }
+        let Some(id) = self.wsi_from_fd(fd).map(Wsi::id) else { return Serviced::NotOurs };
+        self.turn(|| {
+            if let Some(wsi) = self.wsi(id) {
+                self.service_wsi(wsi, revents);
+            }
+        });
+        if self.wsi(id).is_some() { Serviced::Handled } else { Serviced::Died }
+    }
+
+    fn service_wsi(&self, wsi: &Wsi, revents: i16) {
+        let asked = i16::from(wsi.interest.get());
+        let revents = revents & (asked | TROUBLE);
+        if revents == 0 || wsi.life() != Life::Open {
+            return;
+        }
+        match wsi.role.get() {
+            Role::Pipe => self.service_pipe(wsi),
+            Role::Listen => self.accept(wsi),
+            Role::Connection => self.service_connection(wsi, revents),
+            Role::Stream | Role::Standin => {}
+        }
+    }
+
+    fn service_pipe(&self, pipe: &Wsi) {
+        let mut count = [0; 8];
+        // Empty when another turn has read it: nothing to tell then.
+        if let Some(Ok(_)) = pipe.with_fd(|fd| rustix::io::read(fd, &mut count)) {
+            self.init_protocols();
+            self.tell_all_protocols(Reason::EventWaitCancelled);
+        }
+    }
+
+    fn service_connection(&self, wsi: &Wsi, revents: i16) {
+        // A callback of this very connection services it again: the turn above will see to it.
+        if wsi.driving.get() {
+            return;
+        }
+        let readable = i16::from(interest::READ) & i16::from(wsi.interest.get());
+        let mut open = true;
+        if revents & (readable | TROUBLE) != 0 {
+            open = readable != 0 && self.receive(wsi);
+        }
+        if open { self.drive(wsi) } else { self.close_gently(wsi) }
+    }
+
+    /// Before the loop waits: timers, what is runnable. Returns how many milliseconds it may wait, at most
+    /// `timeout_ms` (negative: as long as it likes, told as `i32::MAX` or the next timer).
+    pub fn adjust_timeout(&self, timeout_ms: i32) -> i32 {
+        if self.ending() != Ending::No {
+            return timeout_ms;
+        }
+        self.turn(|| {
+            self.init_protocols();
+            self.run_timers();
+        });
+        if !self.runnable.borrow().is_empty() {
+            return 0;
+        }
+        let limit = if timeout_ms < 0 { i32::MAX } else { timeout_ms };
+        let next = self.timers.next();
+        if next == NEVER {
+            return limit;
+        }
+        // Rounded up: waking a millisecond early would only spin until the timer is due.
+        let wait = next.saturating_sub(timer::now()).div_ceil(1000);
+        limit.min(i32::try_from(wait).unwrap_or(i32::MAX))
+    }
+
+    /// `lws_service`: waits for events and services them; negative when the context is going.
+    pub fn service(&self, timeout_ms: i32) -> i32 {
+        if self.ending() != Ending::No {
+            return -1;
+        }
+        // The handle keeps the context's memory while one of its own callbacks destroys it.
+        let this = self.handle();
+        let wait = if timeout_ms < 0 { 0 } else { i32::MAX };
+        let wait = this.adjust_timeout(wait);
+        let ran = if this.ending() == Ending::No { this.event_loop.run(&this, wait) } else { None };
+        let result = match ran {
+            Some(result) => result,
+            None => this.poll_own_table(wait),
+        };
+        if this.ending() == Ending::No { result } else { -1 }
+    }
+
+    /// `lws_service_tsi(-1)` and its like: what can be done without waiting.
+    pub fn service_forced(&self) {
+        self.adjust_timeout(0);
+    }
+
+    /// poll(2) over every descriptor, for event libs that do not wait by themselves.
+    fn poll_own_table(&self, timeout_ms: i32) -> i32 {
+        if self.ending() != Ending::No {
+            return -1;
+        }
+        let table: Vec<(Id, i32, u8)> = self
+            .all_wsi()
+            .into_iter()
+            .filter_map(|id| {
+                let wsi = self.wsi(id)?;
+                wsi.admitted.get().then(|| (id, wsi.raw_fd(), wsi.interest.get()))
+            })
+            .collect();
+        let ready = self.poll_fds(&table, timeout_ms);
+        for (id, revents) in ready {
+            if let Some(fd) = self.wsi(id).map(Wsi::raw_fd)
+                && self.service_fd(fd, revents) == Serviced::Ending
+            {
+                return -1;
+            }
+        }
+        0
+    }
+
+    fn poll_fds(&self, table: &[(Id, i32, u8)], timeout_ms: i32) -> Vec<(Id, i16)> {
+        // Duplicates, so that no descriptor is borrowed while user code may close it.
+        let owned: Vec<_> = table
+            .iter()
+            .filter_map(|&(id, _, want)| {
+                let fd = self.wsi(id)?.with_fd(|fd| fd.try_clone_to_owned())?.ok()?;
+                Some((id, fd, want))
+            })
+            .collect();
+        let mut fds: Vec<PollFd<'_>> = owned
+            .iter()
+            .map(|(_, fd, want)| PollFd::new(fd, PollFlags::from_bits_retain(u16::from(*want))))
+            .collect();
+        let timeout = Timespec::try_from(Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0))).ok();
+        if rustix::event::poll(&mut fds, timeout.as_ref()).is_err() {
+            return Vec::new();
+        }
+        let revents: Vec<u16> = fds.iter().map(|fd| fd.revents().bits()).collect();
+        owned
+            .iter()
+            .zip(revents)
+            .filter(|(_, revents)| *revents != 0)
+            .map(|((id, _, _), revents)| (*id, revents as i16))
+            .collect()
+    }
+
+    // ---- the run queue ----
+
+    /// The connection of `wsi` (itself, or its parent's when it is a stream).
+    pub(super) fn connection_of<'a>(&'a self, wsi: &'a Wsi) -> Option<&'a Wsi> {
+        match wsi.role.get() {
+            Role::Connection => Some(wsi),
+            Role::Stream => self.wsi(wsi.parent.get()?),
+            _ => None,
+        }
+    }
+
+    /// Has the connection driven: by the turn that is on the stack, or else by the loop as soon as it is writeable.
+    pub(super) fn schedule(&self, connection: &Wsi) {
+        if connection.driving.get() || connection.life() != Life::Open {
+            return;
+        }
+        if !connection.queued.replace(true) {
+            self.runnable.borrow_mut().push_back(connection.id());
+        }
+        if self.serving.get() == 0 {
+            let want = connection.interest.get() | interest::WRITE;
+            self.set_interest(connection, want);
+        }
+    }
+
+    /// The end of a turn.
+    fn settle_turn(&self) {
+        if self.in_user_code() || self.serving.get() > 0 {
+            return;
+        }
+        self.reap();
+        // What these make runnable waits for the next turn, so that two connections cannot keep it from ending.
+        let batch: Vec<Id> = self.runnable.borrow_mut().drain(..).collect();
+        if !batch.is_empty() {
+            self.serving.set(1);
+            for id in batch {
+                if let Some(wsi) = self.wsi(id)
+                    && wsi.queued.replace(false)
+                    && wsi.life() == Life::Open
+                    && !wsi.driving.get()
+                {
+                    self.drive(wsi);
+                }
+            }
+            self.serving.set(0);
+            let left: Vec<Id> = self.runnable.borrow().iter().copied().collect();
+            for id in left {
+                if let Some(wsi) = self.wsi(id) {
+                    let want = wsi.interest.get() | interest::WRITE;
+                    self.set_interest(wsi, want);
+                }
+            }
+        }
+        self.settle();
+    }
+
+    /// Carries out what waited for user code to be off the stack. Every API that may close ends with it.
+    pub fn settle(&self) {
+        if self.in_user_code() || self.serving.get() > 0 {
+            return;
+        }
+        self.reap();
+        if self.ending() == Ending::Requested {
+            self.end();
+        }
+    }
+
+    /// A wsi's timeout has passed.
+    pub(super) fn timed_out(&self, wsi: &Wsi, why: Timeout) {
+        match why {
+            Timeout::None => {}
+            Timeout::AcceptPause => self.set_interest(wsi, interest::READ),
+            Timeout::HoldingAh => {
+                crate::log_warn!("{}: header table held too long, reaped", wsi.tag());
+                self.close(wsi);
+            }
+            Timeout::FlushBeforeClose => {
+                wsi.net.with(|net| if let Some(net) = net { net.dead = true });
+                self.close(wsi);
+            }
+            _ => {
+                crate::log_info!("{}: timed out ({why:?})", wsi.tag());
+                self.close(wsi);
+            }
+        }
+    }
+
+    /// Microseconds after which an idle keep-alive connection closes.
+    pub(super) fn keepalive_of(&self, wsi: &Wsi, default: Usec) -> Usec {
+        wsi.vhost().and_then(|vhost| vhost.keepalive).unwrap_or(default)
+    }
+
+    /// `lws_context_destroy`: now, or when the stack has unwound.
+    pub fn destroy(self: &Rc<Self>) {
+        if self.ending() >= Ending::Now {
+            return;
+        }
+        self.set_ending(Ending::Requested);
+        self.settle();
+    }
+}

@@ -1,0 +1,217 @@
+//! `lws_write`: what the program has to say, into the protocol.
+//!
+//! Everything is taken, whatever its size; it leaves when the turn ends, when much has gathered, or when the program
+//! asks whether there is room ([`Context::is_choked`]).
+
+use bytes::Bytes;
+
+use super::connection::{HIGH_WATER, Net, Speaks};
+use super::context::Context;
+use super::drive::stream_core;
+use super::wsi::{Role, Wsi};
+use crate::proto::h2::{Event, SendError};
+use crate::proto::http::response::{self, HeaderError};
+
+/// Bytes before the payload that the C API asks programs to leave free (`LWS_PRE`).
+pub const PRE: usize = 16;
+
+/// HTTP/1 output that is handed to the kernel without waiting for the turn's end.
+const FLUSH_AT: usize = 64 * 1024;
+
+/// What is being written (`enum lws_write_protocol`, without the WebSocket kinds).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mode {
+    /// What the bytes are.
+    pub what: What,
+    /// More of the same follows (`LWS_WRITE_NO_FIN`).
+    pub more: bool,
+    /// Nothing follows (`LWS_WRITE_HTTP_FINAL`, `LWS_WRITE_H2_STREAM_END`).
+    pub end: bool,
+}
+
+/// What the bytes of a write are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Header lines.
+    Headers,
+    /// Payload.
+    Body,
+}
+
+impl Mode {
+    /// A complete head, with a body to follow.
+    pub const HEADERS: Self = Self { what: What::Headers, more: false, end: false };
+    /// A complete head and nothing else.
+    pub const HEADERS_END: Self = Self { what: What::Headers, more: false, end: true };
+    /// A piece of the body.
+    pub const BODY: Self = Self { what: What::Body, more: false, end: false };
+    /// The last piece of the body.
+    pub const FINAL: Self = Self { what: What::Body, more: false, end: true };
+}
+
+/// Why nothing was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WriteError {
+    /// The wsi is closing, freed, or not something that is written to.
+    Gone,
+    /// The header block cannot be sent.
+    BadHead(&'static str),
+    /// The library's own head did not fit or had a bad value.
+    Head(HeaderError),
+    /// More body than the content-length promised.
+    TooMuch {
+        /// Bytes that were still promised.
+        promised: u64,
+        /// Bytes given.
+        given: usize,
+    },
+    /// The stream was reset, or is over.
+    Stream(String),
+}
+
+impl std::fmt::Display for WriteError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Gone => write!(f, "the connection is closing"),
+            Self::BadHead(why) => write!(f, "bad response headers: {why}"),
+            Self::Head(why) => write!(f, "response headers: {why:?}"),
+            Self::TooMuch { promised, given } => {
+                write!(f, "{given} bytes of body where content-length leaves {promised}")
+            }
+            Self::Stream(why) => write!(f, "{why}"),
+        }
+    }
+}
+
+impl From<HeaderError> for WriteError {
+    fn from(error: HeaderError) -> Self {
+        Self::Head(error)
+    }
+}
+
+impl From<SendError> for WriteError {
+    fn from(error: SendError) -> Self {
+        Self::Stream(error.0)
+    }
+}
+
+impl Context {
+    /// Takes `bytes` for sending; all of them, or none with an error.
+    pub fn write(&self, wsi: &Wsi, bytes: &[u8], mode: Mode) -> Result<usize, WriteError> {
+        if !wsi.is_open() {
+            return Err(WriteError::Gone);
+        }
+        match (wsi.role.get(), mode.what) {
+            (Role::Stream, What::Headers) => self.write_stream_head(wsi, bytes, mode)?,
+            (Role::Stream, What::Body) => self.write_stream_body(wsi, bytes, mode)?,
+            (Role::Connection, _) => self.write_h1(wsi, bytes, mode)?,
+            _ => return Err(WriteError::Gone),
+        }
+        if let Some(connection) = self.connection_of(wsi) {
+            self.schedule(connection);
+        }
+        Ok(bytes.len())
+    }
+
+    fn write_stream_head(&self, wsi: &Wsi, bytes: &[u8], mode: Mode) -> Result<(), WriteError> {
+        let mut held = wsi.http.head.take();
+        if mode.more {
+            held.extend_from_slice(bytes);
+            *wsi.http.head.borrow_mut() = held;
+            return Ok(());
+        }
+        let parsed = if held.is_empty() && bytes.ends_with(b"\r\n\r\n") {
+            response::parse_block(bytes)
+        } else {
+            held.extend_from_slice(bytes);
+            if !held.ends_with(b"\r\n\r\n") {
+                held.extend_from_slice(b"\r\n");
+            }
+            response::parse_block(&held)
+        };
+        let head = parsed.map_err(|bad| WriteError::BadHead(bad.0))?;
+        let empty = head.content_length == Some(0) || head.status == 204 || head.status == 304;
+        let end = mode.end || empty || wsi.http.head_only.get();
+        wsi.http.remaining.set(if end { None } else { head.content_length });
+        wsi.http.headers_sent.set(true);
+        wsi.http.ended.set(end);
+        stream_core(wsi, |core| core.h2.send_headers(head, end)).ok_or(WriteError::Gone)??;
+        Ok(())
+    }
+
+    fn write_stream_body(&self, wsi: &Wsi, bytes: &[u8], mode: Mode) -> Result<(), WriteError> {
+        if wsi.http.ended.get() && (bytes.is_empty() || wsi.http.head_only.get()) {
+            // The end was sent with the head already; a body for HEAD is not sent at all.
+            return Ok(());
+        }
+        let mut end = mode.end;
+        if let Some(promised) = wsi.http.remaining.get() {
+            let left = promised.checked_sub(bytes.len() as u64);
+            let left = left.ok_or(WriteError::TooMuch { promised, given: bytes.len() })?;
+            wsi.http.remaining.set(Some(left));
+            end |= left == 0;
+        }
+        if bytes.is_empty() && !end {
+            return Ok(());
+        }
+        let data = Bytes::copy_from_slice(bytes);
+        stream_core(wsi, |core| core.h2.send_data(data, end)).ok_or(WriteError::Gone)??;
+        wsi.http.ended.set(end);
+        Ok(())
+    }
+
+    fn write_h1(&self, wsi: &Wsi, bytes: &[u8], mode: Mode) -> Result<(), WriteError> {
+        if wsi.http.ended.get() && !bytes.is_empty() && mode.what == What::Headers {
+            return Err(WriteError::BadHead("the answer is complete already"));
+        }
+        let mut bytes = bytes;
+        if !wsi.http.headers_sent.get() {
+            // Headers and body may come in one write: what the head says matters either way.
+            wsi.http.head.borrow_mut().extend_from_slice(bytes);
+            let info = response::scan_block(&wsi.http.head.borrow());
+            if info.complete || !mode.more {
+                wsi.http.headers_sent.set(true);
+                let delimited = info.content_length.is_some() || info.chunked || matches!(info.status, 204 | 304);
+                if info.connection_close || !(delimited || wsi.http.head_only.get()) {
+                    wsi.http.keep_alive.set(false);
+                }
+                wsi.http.head.take();
+            }
+        } else if mode.what == What::Body && wsi.http.head_only.get() {
+            bytes = &[];
+        }
+        wsi.http.ended.set(mode.end);
+        let full = wsi.net.with(|net| {
+            let Some(net) = net.as_deref_mut().filter(|net| !net.draining && !net.is_h2()) else { return None };
+            net.tx.extend_from_slice(bytes);
+            Some(net.tx.len() >= FLUSH_AT)
+        });
+        if full.ok_or(WriteError::Gone)? {
+            self.flush_quietly(wsi);
+        }
+        Ok(())
+    }
+
+    /// `lws_send_pipe_choked`: whether more output would only wait in memory. Sends what it can first.
+    pub fn is_choked(&self, wsi: &Wsi) -> bool {
+        let Some(connection) = self.connection_of(wsi).filter(|connection| connection.is_open()) else { return true };
+        if !wsi.is_open() {
+            return true;
+        }
+        // New requests stay where they are: this is no time to call anybody.
+        connection.net.with(|net| {
+            if let Some(Net { speaks: Speaks::H2(h2), .. }) = net.as_deref_mut() {
+                let event: Event = h2.poll(false);
+                drop(event);
+            }
+        });
+        self.flush_quietly(connection);
+        let full = connection.net.with(|net| net.as_ref().is_none_or(|net| net.blocked || net.pending() >= HIGH_WATER));
+        full || stream_core(wsi, |core| !core.h2.poll_writeable(&core.waker)).unwrap_or(false)
+    }
+
+    /// Bytes taken from the program that the kernel has not got yet (`lws_partial_buffered`).
+    pub fn is_buffering(&self, wsi: &Wsi) -> bool {
+        self.connection_of(wsi).is_some_and(|connection| connection.net.with(|net| net.as_ref().is_some_and(|net| net.pending() > 0)))
+    }
+}
