@@ -1,6 +1,7 @@
 //! Containers that know nothing of sockets, protocols or C.
 
 pub mod dll2;
+pub mod local_time;
 pub mod log;
 pub mod slots;
 pub mod zeroed;
