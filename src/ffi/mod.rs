@@ -3,10 +3,14 @@
 
 pub mod types;
 
+mod callback;
+mod config;
+mod guard;
+mod handle;
+
 pub mod cmdline;
 pub mod context;
 pub mod dll2;
-pub mod guard;
 pub mod headers;
 pub mod http;
 pub mod log;
@@ -14,6 +18,7 @@ pub mod service;
 pub mod stats;
 pub mod strings;
 pub mod timer;
+pub mod variadic;
 pub mod vhost;
-pub mod write;
 pub mod wsi;
+pub mod write;
