@@ -162,8 +162,8 @@ fn rust_constants_are_debians() {
             let value = types::$name as i128;
             let name = stringify!($name);
             // An unsigned type's all-ones is what C writes as -1.
-            let expected = if expected[name] == -1 && value > 0 { u64::MAX as i128 } else { expected[name] };
-            assert_eq!(value, expected, "{name}");
+            let wanted = if expected[name] == -1 && value > 0 { i128::from(u64::MAX) } else { expected[name] };
+            assert_eq!(value, wanted, "{name}");
             seen.insert(name);
         )*};
     }

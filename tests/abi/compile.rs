@@ -5,23 +5,23 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Where the headers are.
-pub const INCLUDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/include");
+pub(crate) const INCLUDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/include");
 
 /// The warnings that our headers must not cause.
-pub const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+pub(crate) const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 
 /// The C language versions that programs use, as compiler arguments.
-pub const C: [&[&str]; 3] = [
+pub(crate) const C: [&[&str]; 3] = [
     &["-xc", "-std=c99"],
     &["-xc", "-std=c11"],
     &["-xc", "-std=gnu17"],
 ];
 
 /// The same for C++.
-pub const CPP: [&[&str]; 1] = [&["-xc++", "-std=c++17"]];
+pub(crate) const CPP: [&[&str]; 1] = [&["-xc++", "-std=c++17"]];
 
 /// The compilers to try: the system's, and clang where it is installed.
-pub fn compilers() -> Vec<&'static str> {
+pub(crate) fn compilers() -> Vec<&'static str> {
     let clang = Command::new("clang")
         .arg("--version")
         .output()
@@ -34,14 +34,14 @@ pub fn compilers() -> Vec<&'static str> {
 }
 
 /// Writes a source file for one test.
-pub fn source(name: &str, text: &str) -> PathBuf {
+pub(crate) fn source(name: &str, text: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::write(&path, text).expect("cargo's directory for tests is writable");
     path
 }
 
 /// Compiles without linking; the diagnostics if that fails.
-pub fn check(compiler: &str, args: &[&str], source: &Path) -> Result<(), String> {
+pub(crate) fn check(compiler: &str, args: &[&str], source: &Path) -> Result<(), String> {
     let out = Command::new(compiler)
         .args(["-fsyntax-only", "-I", INCLUDE])
         .args(args)
@@ -56,7 +56,7 @@ pub fn check(compiler: &str, args: &[&str], source: &Path) -> Result<(), String>
 }
 
 /// Compiles, links nothing of ours, runs. Panics with the diagnostics if that fails.
-pub fn run(args: &[&str], source: &Path) {
+pub(crate) fn run(args: &[&str], source: &Path) {
     let program = source.with_extension("bin");
     let out = Command::new("cc")
         .args(["-I", INCLUDE, "-o"])
