@@ -14,6 +14,7 @@ pub mod service;
 pub mod stats;
 pub mod strings;
 pub mod timer;
+pub mod variadic;
 pub mod vhost;
 pub mod write;
 pub mod wsi;

@@ -158,11 +158,13 @@ impl<'b> Line<'b> {
         Self { buf, len }
     }
 
-    /// Resumes a line of `len` bytes that was begun in `buf`.
-    pub fn resume(buf: &'b mut [u8; LINE_MAX], len: usize) -> Self {
+    /// Resumes a line of which `len` bytes were begun in `buf`, with the text, `wanted` bytes, already written
+    /// after them as far as it fits; and ends it.
+    pub fn resume_with_text(buf: &'b mut [u8; LINE_MAX], len: usize, wanted: usize) -> Self {
         let len = len.min(LINE_END);
-        buf[len] = 0;
-        Self { buf, len }
+        let mut line = Self { buf, len };
+        line.end(wanted);
+        line
     }
 
     /// Appends to the line, as much as fits.
@@ -219,9 +221,15 @@ impl<'b> Line<'b> {
         &self.buf[..=self.len]
     }
 
-    /// The whole buffer, for a C callback to append to; tell [`Line::resume`] how far it got.
+    /// The whole buffer, for a C callback to append to; tell [`Line::extend_to`] how far it got.
     pub fn buffer(&mut self) -> &mut [u8; LINE_MAX] {
         self.buf
+    }
+
+    /// Counts in what was appended in the [`buffer`](Line::buffer): the line is `len` bytes long now.
+    pub fn extend_to(&mut self, len: usize) {
+        self.len = len.clamp(self.len, LINE_END);
+        self.buf[self.len] = 0;
     }
 }
 
