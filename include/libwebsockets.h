@@ -1750,192 +1750,8 @@ union lws_sockaddr46_u {
 /// An IPv4 or IPv6 address with port; the family says which.
 typedef union lws_sockaddr46_u lws_sockaddr46;
 
-/// State of a UDP wsi.
-struct lws_udp {
-    /// The peer.
-    lws_sockaddr46 sa46;
-    /// The peer whose datagram is being handled.
-    lws_sockaddr46 sa46_pending;
-    /// Whether the socket is connected.
-    uint8_t connected: 1;
-};
-
-/// A socket.
-typedef int lws_sockfd_type;
-
-/// A file descriptor that is not a socket.
-typedef int lws_filefd_type;
-
-/// A socket or a file.
-union lws_sock_file_fd {
-    /// The socket.
-    lws_sockfd_type sockfd;
-    /// The file.
-    lws_filefd_type filefd;
-};
-
-/// A socket or a file.
-typedef union lws_sock_file_fd lws_sock_file_fd_type;
-
-/// What to adopt, and how.
-struct lws_adopt_desc {
-    /// The vhost that gets it.
-    struct lws_vhost *vh;
-    /// `LWS_ADOPT_*`.
-    enum lws_adoption_type type;
-    /// The descriptor; owned by the library from here on.
-    lws_sock_file_fd_type fd;
-    /// Name of the protocol to bind, or NULL.
-    const char *vh_prot_name;
-    /// The parent wsi, or NULL.
-    struct lws *parent;
-    /// The opaque user data of the new wsi.
-    void *opaque;
-    /// Fault injection name; not used.
-    const char *fi_wsi_name;
-};
-
-/// What `LWS_CALLBACK_FILTER_NETWORK_CONNECTION` gets as `in`.
-struct lws_filter_network_conn_args {
-    /// The peer's address.
-    struct sockaddr_storage cli_addr;
-    /// Its length in bytes.
-    socklen_t clilen;
-    /// The accepted socket.
-    lws_sockfd_type accept_fd;
-};
-
-/// What to adopt, and how.
-typedef struct lws_adopt_desc lws_adopt_desc_t;
-
-/// How to retry, and how to notice that a connection is dead.
-struct lws_retry_bo {
-    /// Delays in milliseconds, by try; the last one repeats.
-    const uint32_t *retry_ms_table;
-    /// How many delays.
-    uint16_t retry_ms_table_count;
-    /// After how many tries the failure is reported; `LWS_RETRY_CONCEAL_ALWAYS` for never.
-    uint16_t conceal_count;
-    /// Seconds without a sign of life after which a ping is sent; 0 for the default.
-    uint16_t secs_since_valid_ping;
-    /// Seconds without a sign of life after which the connection is closed; 0 for the default.
-    uint16_t secs_since_valid_hangup;
-    /// Up to how much is added to a delay at random, in percent.
-    uint8_t jitter_percent;
-};
-
-/// How to retry, and how to notice that a connection is dead.
-typedef struct lws_retry_bo lws_retry_bo_t;
-
-/// Takes a complete log line, NUL-terminated; called on the thread that logs.
-typedef void (*lws_log_emit_t)(int level, const char *line);
-
-/// Takes a complete log line of `len` bytes with its log context.
-typedef void (*lws_log_emit_cx_t)(struct lws_log_cx *cx, int level, const char *line, size_t len);
-
-/// The emitter of a log context: `emit_cx` if `lll_flags` has `LLLF_LOG_CONTEXT_AWARE`, else `emit`.
-union lws_log_cx_emit {
-    /// Takes lines.
-    lws_log_emit_t emit;
-    /// Takes lines with their log context.
-    lws_log_emit_cx_t emit_cx;
-};
-
-/// Something begins (`_new` is 1) or ceases (-1) to use the log context.
-typedef void (*lws_log_use_cx_t)(struct lws_log_cx *cx, int _new);
-
-/// Writes what comes before a log line about `obj`: at `*p`, up to `e`, advancing `*p`.
-typedef void (*lws_log_prepend_cx_t)(struct lws_log_cx *cx, void *obj, char **p, char *e);
-
-/// A log context: levels and destination of what concerns one context, vhost or connection. It must
-/// outlive whatever it is given to.
-struct lws_log_cx {
-    /// The emitter.
-    union lws_log_cx_emit u;
-    /// Told when a user comes or goes; may be NULL.
-    lws_log_use_cx_t refcount_cb;
-    /// What comes before each line; may be NULL.
-    lws_log_prepend_cx_t prepend;
-    /// The log context whose `prepend` comes before; may be NULL.
-    struct lws_log_cx *parent;
-    /// For the program.
-    void *opaque;
-    /// For the emitter: `lws_log_emit_cx_file()` keeps its fd here.
-    void *stg;
-    /// `LLL_*` and `LLLF_*`.
-    uint32_t lll_flags;
-    /// How many users there are; the library counts.
-    int32_t refcount;
-};
-
-/// A log context.
-typedef struct lws_log_cx lws_log_cx_t;
-
-/// What to connect to, and how. Zero it first. Strings are copied.
-struct lws_client_connect_info {
-    /// The context.
-    struct lws_context *context;
-    /// Host name or address to connect to.
-    const char *address;
-    /// Port.
-    int port;
-    /// `LCCSCF_*`.
-    int ssl_connection;
-    /// Path of the request, with arguments.
-    const char *path;
-    /// Value of the host header; NULL for none.
-    const char *host;
-    /// Value of the origin header; NULL for none.
-    const char *origin;
-    /// WebSocket subprotocols offered, comma separated; NULL for none.
-    const char *protocol;
-    /// WebSocket version, or -1 for the one there is.
-    int ietf_version_or_minus_one;
-    /// Becomes `user` of the wsi; not freed by the library. NULL: allocated.
-    void *userdata;
-    /// Not used.
-    const void *client_exts;
-    /// HTTP method, "RAW" for a raw socket, NULL for WebSocket.
-    const char *method;
-    /// The parent wsi, or NULL.
-    struct lws *parent_wsi;
-    /// Proxying: replace this in HTML.
-    const char *uri_replace_from;
-    /// Proxying: by this.
-    const char *uri_replace_to;
-    /// The vhost to use; NULL for the default.
-    struct lws_vhost *vhost;
-    /// Where to store the wsi before callbacks begin; set to NULL when it fails. May be NULL.
-    struct lws **pwsi;
-    /// Interface or address to bind, or NULL.
-    const char *iface;
-    /// Name of the local protocol to bind; NULL for `protocol`.
-    const char *local_protocol_name;
-    /// Protocols offered by ALPN, comma separated; NULL for the vhost's.
-    const char *alpn;
-    /// Not used.
-    struct lws_sequencer *seq;
-    /// The opaque user data of the wsi.
-    void *opaque_user_data;
-    /// Retry and liveness policy; NULL for the vhost's.
-    const lws_retry_bo_t *retry_and_idle_policy;
-    /// With `LCCSCF_H2_MANUAL_RXFLOW`: initial window in bytes.
-    int manual_initial_tx_credit;
-    /// Which system client certificate to use.
-    uint8_t sys_tls_client_cert;
-    /// IP priority, 0 to 6.
-    uint8_t priority;
-    /// Not used.
-    void *mqtt_cp;
-    /// Not used.
-    const char *fi_wsi_name;
-    /// Seconds an idle connection is kept for reuse; 0 for 5.
-    uint16_t keep_warm_secs;
-    /// Log context of the wsi; NULL for the vhost's.
-    lws_log_cx_t *log_cx;
-    /// Room for more; zero.
-    void *_unused[4];
-};
+/// Time and intervals in microseconds.
+typedef int64_t lws_usec_t;
 
 /// A protocol: a callback and the memory of its sessions.
 ///
@@ -2026,6 +1842,9 @@ struct lws_http_mount {
     const char *basic_auth_login_file;
 };
 
+/// A file descriptor that is not a socket.
+typedef int lws_filefd_type;
+
 /// An amount of bytes or an offset in a file.
 typedef unsigned long long lws_filepos_t;
 
@@ -2085,9 +1904,6 @@ struct lws_plat_file_ops {
     const struct lws_plat_file_ops *next;
 };
 
-/// Time and intervals in microseconds.
-typedef int64_t lws_usec_t;
-
 /// Called on the service thread for `__lws_system_attach()`.
 typedef void (*lws_attach_cb_t)(struct lws_context *context, int tsi, void *opaque);
 
@@ -2122,6 +1938,25 @@ struct lws_system_ops {
 
 /// What the system can do for the library.
 typedef struct lws_system_ops lws_system_ops_t;
+
+/// How to retry, and how to notice that a connection is dead.
+struct lws_retry_bo {
+    /// Delays in milliseconds, by try; the last one repeats.
+    const uint32_t *retry_ms_table;
+    /// How many delays.
+    uint16_t retry_ms_table_count;
+    /// After how many tries the failure is reported; `LWS_RETRY_CONCEAL_ALWAYS` for never.
+    uint16_t conceal_count;
+    /// Seconds without a sign of life after which a ping is sent; 0 for the default.
+    uint16_t secs_since_valid_ping;
+    /// Seconds without a sign of life after which the connection is closed; 0 for the default.
+    uint16_t secs_since_valid_hangup;
+    /// Up to how much is added to a delay at random, in percent.
+    uint8_t jitter_percent;
+};
+
+/// How to retry, and how to notice that a connection is dead.
+typedef struct lws_retry_bo lws_retry_bo_t;
 
 /// A doubly linked list. Zeroed means: empty.
 struct lws_dll2_owner {
@@ -2272,6 +2107,50 @@ struct lws_plugin_evlib {
     /// The loop's operations.
     const struct lws_event_loop_ops *ops;
 };
+
+/// Takes a complete log line, NUL-terminated; called on the thread that logs.
+typedef void (*lws_log_emit_t)(int level, const char *line);
+
+/// Takes a complete log line of `len` bytes with its log context.
+typedef void (*lws_log_emit_cx_t)(struct lws_log_cx *cx, int level, const char *line, size_t len);
+
+/// The emitter of a log context: `emit_cx` if `lll_flags` has `LLLF_LOG_CONTEXT_AWARE`, else `emit`.
+union lws_log_cx_emit {
+    /// Takes lines.
+    lws_log_emit_t emit;
+    /// Takes lines with their log context.
+    lws_log_emit_cx_t emit_cx;
+};
+
+/// Something begins (`_new` is 1) or ceases (-1) to use the log context.
+typedef void (*lws_log_use_cx_t)(struct lws_log_cx *cx, int _new);
+
+/// Writes what comes before a log line about `obj`: at `*p`, up to `e`, advancing `*p`.
+typedef void (*lws_log_prepend_cx_t)(struct lws_log_cx *cx, void *obj, char **p, char *e);
+
+/// A log context: levels and destination of what concerns one context, vhost or connection. It must
+/// outlive whatever it is given to.
+struct lws_log_cx {
+    /// The emitter.
+    union lws_log_cx_emit u;
+    /// Told when a user comes or goes; may be NULL.
+    lws_log_use_cx_t refcount_cb;
+    /// What comes before each line; may be NULL.
+    lws_log_prepend_cx_t prepend;
+    /// The log context whose `prepend` comes before; may be NULL.
+    struct lws_log_cx *parent;
+    /// For the program.
+    void *opaque;
+    /// For the emitter: `lws_log_emit_cx_file()` keeps its fd here.
+    void *stg;
+    /// `LLL_*` and `LLLF_*`.
+    uint32_t lll_flags;
+    /// How many users there are; the library counts.
+    int32_t refcount;
+};
+
+/// A log context.
+typedef struct lws_log_cx lws_log_cx_t;
 
 /// How to make a context, and how to make a virtual host. Zero it first.
 ///
@@ -2491,6 +2370,144 @@ struct lws_context_creation_info {
     void *_unused[2];
 };
 
+/// Called by `lws_dll2_foreach_safe()` per node; nonzero ends the walk.
+typedef int (*lws_dll2_foreach_cb_t)(struct lws_dll2 *d, void *user);
+
+/// An element of a singly linked list: points to the "next" member of the following structure, or NULL.
+typedef void *lws_list_ptr;
+
+/// Compares two elements of a singly linked list: positive if `a` belongs behind `b`.
+typedef int (*lws_list_ptr_sort_func_t)(lws_list_ptr a, lws_list_ptr b);
+
+/// A unit for humans.
+struct lws_humanize_unit {
+    /// Its name; NULL ends a table.
+    const char *name;
+    /// How much it is.
+    uint64_t factor;
+};
+
+/// State of a UDP wsi.
+struct lws_udp {
+    /// The peer.
+    lws_sockaddr46 sa46;
+    /// The peer whose datagram is being handled.
+    lws_sockaddr46 sa46_pending;
+    /// Whether the socket is connected.
+    uint8_t connected: 1;
+};
+
+/// A socket.
+typedef int lws_sockfd_type;
+
+/// A socket or a file.
+union lws_sock_file_fd {
+    /// The socket.
+    lws_sockfd_type sockfd;
+    /// The file.
+    lws_filefd_type filefd;
+};
+
+/// A socket or a file.
+typedef union lws_sock_file_fd lws_sock_file_fd_type;
+
+/// What to adopt, and how.
+struct lws_adopt_desc {
+    /// The vhost that gets it.
+    struct lws_vhost *vh;
+    /// `LWS_ADOPT_*`.
+    enum lws_adoption_type type;
+    /// The descriptor; owned by the library from here on.
+    lws_sock_file_fd_type fd;
+    /// Name of the protocol to bind, or NULL.
+    const char *vh_prot_name;
+    /// The parent wsi, or NULL.
+    struct lws *parent;
+    /// The opaque user data of the new wsi.
+    void *opaque;
+    /// Fault injection name; not used.
+    const char *fi_wsi_name;
+};
+
+/// What `LWS_CALLBACK_FILTER_NETWORK_CONNECTION` gets as `in`.
+struct lws_filter_network_conn_args {
+    /// The peer's address.
+    struct sockaddr_storage cli_addr;
+    /// Its length in bytes.
+    socklen_t clilen;
+    /// The accepted socket.
+    lws_sockfd_type accept_fd;
+};
+
+/// What to adopt, and how.
+typedef struct lws_adopt_desc lws_adopt_desc_t;
+
+/// What to connect to, and how. Zero it first. Strings are copied.
+struct lws_client_connect_info {
+    /// The context.
+    struct lws_context *context;
+    /// Host name or address to connect to.
+    const char *address;
+    /// Port.
+    int port;
+    /// `LCCSCF_*`.
+    int ssl_connection;
+    /// Path of the request, with arguments.
+    const char *path;
+    /// Value of the host header; NULL for none.
+    const char *host;
+    /// Value of the origin header; NULL for none.
+    const char *origin;
+    /// WebSocket subprotocols offered, comma separated; NULL for none.
+    const char *protocol;
+    /// WebSocket version, or -1 for the one there is.
+    int ietf_version_or_minus_one;
+    /// Becomes `user` of the wsi; not freed by the library. NULL: allocated.
+    void *userdata;
+    /// Not used.
+    const void *client_exts;
+    /// HTTP method, "RAW" for a raw socket, NULL for WebSocket.
+    const char *method;
+    /// The parent wsi, or NULL.
+    struct lws *parent_wsi;
+    /// Proxying: replace this in HTML.
+    const char *uri_replace_from;
+    /// Proxying: by this.
+    const char *uri_replace_to;
+    /// The vhost to use; NULL for the default.
+    struct lws_vhost *vhost;
+    /// Where to store the wsi before callbacks begin; set to NULL when it fails. May be NULL.
+    struct lws **pwsi;
+    /// Interface or address to bind, or NULL.
+    const char *iface;
+    /// Name of the local protocol to bind; NULL for `protocol`.
+    const char *local_protocol_name;
+    /// Protocols offered by ALPN, comma separated; NULL for the vhost's.
+    const char *alpn;
+    /// Not used.
+    struct lws_sequencer *seq;
+    /// The opaque user data of the wsi.
+    void *opaque_user_data;
+    /// Retry and liveness policy; NULL for the vhost's.
+    const lws_retry_bo_t *retry_and_idle_policy;
+    /// With `LCCSCF_H2_MANUAL_RXFLOW`: initial window in bytes.
+    int manual_initial_tx_credit;
+    /// Which system client certificate to use.
+    uint8_t sys_tls_client_cert;
+    /// IP priority, 0 to 6.
+    uint8_t priority;
+    /// Not used.
+    void *mqtt_cp;
+    /// Not used.
+    const char *fi_wsi_name;
+    /// Seconds an idle connection is kept for reuse; 0 for 5.
+    uint16_t keep_warm_secs;
+    /// Log context of the wsi; NULL for the vhost's.
+    lws_log_cx_t *log_cx;
+    /// Room for more; zero.
+    void *_unused[4];
+};
+
 /// What the external poll callbacks (`LWS_CALLBACK_ADD_POLL_FD` …) get as `in`.
 struct lws_pollargs {
     /// The socket.
@@ -2648,14 +2665,6 @@ struct lws_conmon {
     lws_conmon_dns_disposition_t dns_disposition;
 };
 
-/// A unit for humans.
-struct lws_humanize_unit {
-    /// Its name; NULL ends a table.
-    const char *name;
-    /// How much it is.
-    uint64_t factor;
-};
-
 /// A state machine.
 typedef struct lws_state_manager lws_state_manager_t;
 
@@ -2677,9 +2686,6 @@ struct lws_sorted_usec_list {
     /// By how many microseconds it may be early.
     uint32_t latency_us;
 };
-
-/// Called by `lws_dll2_foreach_safe()` per node; nonzero ends the walk.
-typedef int (*lws_dll2_foreach_cb_t)(struct lws_dll2 *d, void *user);
 
 /// A timer.
 typedef struct lws_sorted_usec_list lws_sorted_usec_list_t;
@@ -2767,6 +2773,725 @@ struct lws_ext_option_arg {
     /// Length of the value in bytes.
     int len;
 };
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/// Counts, by powers of 1024: "22.130Gi".
+extern const struct lws_humanize_unit humanize_schema_si[7];
+
+/// Bytes, by powers of 1024: "22.130GiB".
+extern const struct lws_humanize_unit humanize_schema_si_bytes[7];
+
+/// Times in microseconds: "14.350min".
+extern const struct lws_humanize_unit humanize_schema_us[8];
+
+/// Parses a numeric IPv4 or IPv6 address, `ads`, into bytes in network order at `result`.
+///
+/// Returns how many: 4 or 16; negative if it is no address, does not fit into `max_len` bytes, or a pointer
+/// is NULL. Spaces around it are allowed, a scope, a port or a network length are not.
+///
+/// The caller guarantees:
+///
+/// `ads` is NULL or a C string; `result` is NULL or has room for `max_len` bytes.
+int lws_parse_numeric_address(const char *ads,
+                              uint8_t *result,
+                              size_t max_len);
+
+/// Parses a numeric IPv4 or IPv6 address, `ads`, into the family and address of `sa46`; the rest of it,
+/// the port for one, stays as it is.
+///
+/// Returns 0; -1 if it is no address or a pointer is NULL, `sa46` is left alone then.
+///
+/// The caller guarantees:
+///
+/// `ads` is NULL or a C string; `sa46` is NULL or writable.
+int lws_sa46_parse_numeric_address(const char *ads,
+                                   lws_sockaddr46 *sa46);
+
+/// Writes the address of `size` bytes (4 or 16), in network order at `ads`, as text to `buf`, which has room
+/// for `len` bytes: "1.2.3.4", or IPv6 as RFC 5952 has it, `2001:db8::1`.
+///
+/// Returns the length of the text, which always ends in a NUL. A longer IPv4 text is cut, and the result is
+/// `len`. -1 if an IPv6 text does not fit, `size` is another, a pointer is NULL or `len` is 0.
+///
+/// The caller guarantees:
+///
+/// `ads` is NULL or has `size` bytes; `buf` is NULL or has room for `len` bytes.
+int lws_write_numeric_address(const uint8_t *ads,
+                              int size,
+                              char *buf,
+                              size_t len);
+
+/// Writes the address in `sa46` as text to `buf`, which has room for `len` bytes, as
+/// `lws_write_numeric_address()` does.
+///
+/// For a family of 0 the text is "(unset)", for a unix socket "(unix skt)", and its length is returned; for
+/// any other family it says that it is not supported, and -1 is returned.
+///
+/// The caller guarantees:
+///
+/// `sa46` is NULL or valid; `buf` is NULL or has room for `len` bytes.
+int lws_sa46_write_numeric_address(lws_sockaddr46 *sa46,
+                                   char *buf,
+                                   size_t len);
+
+/// Compares the addresses, not the ports, of `sa46a` and `sa46b`.
+///
+/// Returns 0 if the families and the addresses are the same, or the same family is neither IPv4 nor IPv6;
+/// else nonzero, also if one is NULL. An IPv4 address and the IPv6 one that it maps to are different.
+///
+/// The caller guarantees:
+///
+/// Both are NULL or valid.
+int lws_sa46_compare_ads(const lws_sockaddr46 *sa46a,
+                         const lws_sockaddr46 *sa46b);
+
+/// Whether the address in `sa46a` is in the network whose address is in `sa46_net`, and whose first
+/// `net_len` bits count.
+///
+/// If one is IPv4 and the other IPv6, the IPv4 one is taken as `::ffff:1.2.3.4`, and the length of an IPv4
+/// network as so much longer.
+///
+/// Returns 0 if it is; 1 if not, or if `net_len` is negative or more than the network's address has bits, a
+/// family is neither IPv4 nor IPv6, or one is NULL.
+///
+/// The caller guarantees:
+///
+/// Both are NULL or valid.
+int lws_sa46_on_net(const lws_sockaddr46 *sa46a,
+                    const lws_sockaddr46 *sa46_net,
+                    int net_len);
+
+/// Writes the address of the network interface called `ifname`, or the numeric address that `ifname` is, to
+/// `addr`: a `struct sockaddr_in` or `sockaddr_in6` of `addrlen` bytes.
+///
+/// Without `ipv6`, an interface's IPv4 address is taken; with it, its IPv6 address, or else its IPv4 one as
+/// `::ffff:1.2.3.4`, and `addr` needs the size of a `struct sockaddr_in6`. A numeric address is taken as it
+/// is. Family, address and scope are written; the port stays as it is.
+///
+/// Returns `LWS_ITOSA_USABLE` (0), `LWS_ITOSA_NOT_EXIST` (-1) if there is no such interface or a pointer is
+/// NULL, `LWS_ITOSA_NOT_USABLE` (-2) if it has no such address or `addrlen` is too small for it.
+///
+/// The caller guarantees:
+///
+/// `ifname` is NULL or a C string; `addr` is NULL or has room for `addrlen` bytes.
+int lws_interface_to_sa(int ipv6,
+                        const char *ifname,
+                        struct sockaddr_in *addr,
+                        size_t addrlen);
+
+/// Encodes the `in_len` bytes at `in` into `out`, which has room for `out_size` bytes, with padding.
+///
+/// Returns the length of the result, without the NUL that ends it; -1 if that and the NUL do not fit, a
+/// pointer is NULL or a length negative; nothing is written then.
+///
+/// The caller guarantees:
+///
+/// `in` is NULL or has `in_len` bytes; `out` is NULL or has room for `out_size` bytes; they do not overlap.
+int lws_b64_encode_string(const char *in,
+                          int in_len,
+                          char *out,
+                          int out_size);
+
+/// As `lws_b64_encode_string()`, with `-` and `_` in the place of `+` and `/`.
+///
+/// The caller guarantees:
+///
+/// As for `lws_b64_encode_string()`.
+int lws_b64_encode_string_url(const char *in, int in_len, char *out, int out_size);
+
+/// Decodes the string `in` into `out`, which has room for `out_size` bytes.
+///
+/// Both alphabets are understood, padding is not needed, and characters that are no digits are passed over.
+///
+/// Returns how many bytes it gave; a NUL follows them if there is room. -1 if they do not fit, a pointer is
+/// NULL or `out_size` negative; nothing is written then.
+///
+/// The caller guarantees:
+///
+/// `in` is NULL or a C string; `out` is NULL or has room for `out_size` bytes; they do not overlap.
+int lws_b64_decode_string(const char *in,
+                          char *out,
+                          int out_size);
+
+/// As `lws_b64_decode_string()`, of at most `in_len` characters at `in`; with -1, up to the NUL.
+///
+/// The caller guarantees:
+///
+/// As for `lws_b64_decode_string()`; `in` has `in_len` characters, or a NUL before.
+int lws_b64_decode_string_len(const char *in, int in_len, char *out, int out_size);
+
+/// Returns the microseconds of the system's monotonic clock: the one that timers are set by.
+///
+/// It starts anywhere, and does not jump when the wall clock is set. Any thread.
+///
+/// The caller guarantees:
+///
+/// None: callable at any time.
+lws_usec_t lws_now_usecs(void);
+
+/// Returns the seconds since 1970-01-01 00:00 UTC by the wall clock. Any thread.
+///
+/// The caller guarantees:
+///
+/// None: callable at any time.
+unsigned long lws_now_secs(void);
+
+/// Returns the version of libwebsockets whose API this is, a static string.
+///
+/// The caller guarantees:
+///
+/// None: callable at any time.
+const char *lws_get_library_version(void);
+
+/// Looks for option `val` among the arguments, the last of them first, `argv[0]` excepted.
+///
+/// Returns NULL if no argument starts with `val`; else a pointer into `argv` to what belongs to it: for the
+/// argument `val` itself the next one, whatever it looks like, or, at the end, an empty string; for
+/// `val=x` and `valx` the `x`. So `-d 15`, `-d15` and `-d=15` all give "15".
+///
+/// NULL also if `argv` or `val` is NULL, or the next argument is longer than 1024 characters.
+///
+/// The caller guarantees:
+///
+/// `argv` is NULL or has `argc` C strings (or NULLs); `val` is NULL or a C string.
+const char *lws_cmdline_option(int argc,
+                               const char **argv,
+                               const char *val);
+
+/// Applies the options that all programs have in common; they may set more of `info` afterwards.
+///
+/// `-d <n>` sets the log levels to the `LLL_*` bits `n`, decimal; without it they are errors, warnings,
+/// notices and the program's own (`LLL_USER`). `--ignore-sigterm` makes SIGTERM do nothing.
+/// `--fault-injection` and `--fault-seed` are refused with an error line: there is none in this library.
+///
+/// `info` may be NULL; no option needs it at present.
+///
+/// The caller guarantees:
+///
+/// `argv` is NULL or has `argc` C strings (or NULLs); `info` is NULL or valid.
+void lws_cmdline_option_handle_builtin(int argc,
+                                       const char **argv,
+                                       struct lws_context_creation_info *info);
+
+/// Returns 1 if `d` is in no list, or is NULL; else 0.
+///
+/// The caller guarantees:
+///
+/// `d` is NULL or valid.
+int lws_dll2_is_detached(const struct lws_dll2 *d);
+
+/// Makes `d` the first node of the list `owner`.
+///
+/// `d` must be in no list (zero it before the first use): otherwise nothing changes and an error is
+/// logged, as when either is NULL. The list refers to `d` until it is removed.
+///
+/// The caller guarantees:
+///
+/// `d` and `owner` are NULL or valid.
+void lws_dll2_add_head(struct lws_dll2 *d, struct lws_dll2_owner *owner);
+
+/// Makes `d` the last node of the list `owner`.
+///
+/// `d` must be in no list (zero it before the first use): otherwise nothing changes and an error is
+/// logged, as when either is NULL. The list refers to `d` until it is removed.
+///
+/// The caller guarantees:
+///
+/// `d` and `owner` are NULL or valid.
+void lws_dll2_add_tail(struct lws_dll2 *d, struct lws_dll2_owner *owner);
+
+/// Makes `d` the node before `after`, in the list of `after`.
+///
+/// `d` must be in no list and `after` in one: otherwise nothing changes and an error is logged, as when
+/// either is NULL.
+///
+/// The caller guarantees:
+///
+/// `d` and `after` are NULL or valid.
+void lws_dll2_add_before(struct lws_dll2 *d,
+                         struct lws_dll2 *after);
+
+/// Inserts `d` into the sorted list `own`: before the first node `i` for which `compare(i, d)` is not
+/// negative, else at the end.
+///
+/// `d` must be in no list: otherwise nothing changes and an error is logged, as when anything is NULL.
+/// `compare` must not change the list.
+///
+/// The caller guarantees:
+///
+/// `d` and `own` are NULL or valid.
+void lws_dll2_add_sorted(struct lws_dll2 *d,
+                         struct lws_dll2_owner *own,
+                         int (*compare)(const struct lws_dll2 *d, const struct lws_dll2 *i));
+
+/// Inserts `d` into the sorted list `own`: before the first node `i` for which `compare3(priv, i, d)` is
+/// not negative, else at the end.
+///
+/// `d` must be in no list: otherwise nothing changes and an error is logged, as when `d`, `own` or
+/// `compare3` is NULL. `compare3` must not change the list; `priv` is only passed to it.
+///
+/// The caller guarantees:
+///
+/// `d` and `own` are NULL or valid.
+void lws_dll2_add_sorted_priv(struct lws_dll2 *d,
+                              struct lws_dll2_owner *own,
+                              void *priv,
+                              int (*compare3)(void *priv,
+                                              const struct lws_dll2 *d,
+                                              const struct lws_dll2 *i));
+
+/// Takes `d` out of the list it is in; does nothing if it is in none, or NULL.
+///
+/// The caller guarantees:
+///
+/// `d` is NULL or valid, and so is the list it is in.
+void lws_dll2_remove(struct lws_dll2 *d);
+
+/// Zeroes `d` without taking it out of a list it may be in; for a node whose list is gone. NULL is ignored.
+///
+/// The caller guarantees:
+///
+/// `d` is NULL or writable.
+void lws_dll2_clear(struct lws_dll2 *d);
+
+/// Makes the list `d` empty without touching the nodes that were in it. NULL is ignored.
+///
+/// The caller guarantees:
+///
+/// `d` is NULL or writable.
+void lws_dll2_owner_clear(struct lws_dll2_owner *d);
+
+/// Calls `cb` with each node of `owner` from the head, and `user`, until it returns nonzero.
+///
+/// `cb` may remove or free the node that it is called with, but not the one after it.
+///
+/// Returns 1 if `cb` ended the walk, else 0; 0 also if `owner` or `cb` is NULL.
+///
+/// The caller guarantees:
+///
+/// `owner` is NULL or valid.
+int lws_dll2_foreach_safe(struct lws_dll2_owner *owner, void *user, lws_dll2_foreach_cb_t cb);
+
+/// For `lws_dll2_search_sz_pl()`: the first structure in list `own` whose C string is the `namelen`
+/// characters at `name`.
+///
+/// The node is at `dll2_ofs` in each structure, and a `const char *` at `ptr_ofs`. NULL if there is none,
+/// or if `own` or `name` is NULL; structures whose string is NULL are passed over.
+///
+/// The caller guarantees:
+///
+/// `own` is NULL or valid; `name` is NULL or has `namelen` characters; the offsets are those of its nodes'
+/// structures.
+void *_lws_dll2_search_sz_pl(struct lws_dll2_owner *own,
+                             const char *name,
+                             size_t namelen,
+                             size_t dll2_ofs,
+                             size_t ptr_ofs);
+
+/// Inserts into a singly linked list, of which `*phead` is the first.
+///
+/// `add` is the "next" member of the new structure: the list's pointers go from member to member. It is
+/// inserted before the first `i` for which `sort(add, i)` is not positive, else at the end; with a NULL
+/// `sort`, at the start. Nothing happens if `phead` or `add` is NULL.
+///
+/// The caller guarantees:
+///
+/// `phead` and `add` are NULL or valid, and the list ends in NULL.
+void lws_list_ptr_insert(lws_list_ptr *phead,
+                         lws_list_ptr *add,
+                         lws_list_ptr_sort_func_t sort);
+
+/// Writes `value` to `buf`, which has room for `len` bytes, in the first unit of `schema` that it is at least
+/// one of: "1.512Ki".
+///
+/// `schema` lists units from the largest to one of factor 1, and ends in a NULL name;
+/// `humanize_schema_si` and its siblings are some. The three decimals count thousandths of the unit's
+/// factor, rounded down to an integer, as in libwebsockets: 1536 of 1024 gives ".512".
+///
+/// Returns the length of the result, or `len` if it was cut to fit, with the NUL that always ends it; 0 if no
+/// unit is small enough, a pointer is NULL or `len` is 0.
+///
+/// The caller guarantees:
+///
+/// `buf` is NULL or has room for `len` bytes; `schema` is NULL or an array that ends in a NULL name.
+int lws_humanize(char *buf,
+                 size_t len,
+                 uint64_t value,
+                 const struct lws_humanize_unit *schema);
+
+/// Sets which log levels the process emits, and how.
+///
+/// `level` is the `LLL_*` bits to emit, or'ed. At the start it is `LLL_ERR | LLL_WARN | LLL_NOTICE`, to
+/// stderr, in colour if that is a terminal.
+///
+/// `log_emit_function` takes each line from now on; NULL leaves it as it is. It gets a NUL-terminated line
+/// of at most 254 characters that starts with the time and ends in a newline; the line is only valid during
+/// the call. It is called on the thread that logs, from inside any function of the library: it may log,
+/// but must not call anything else of the library. With `LLLF_LOG_CONTEXT_AWARE` in `level` the function
+/// is called as a `lws_log_emit_cx_t`.
+///
+/// May be called at any time, before a context exists too, from any thread.
+///
+/// The caller guarantees:
+///
+/// `log_emit_function` is NULL or may be called from any thread, in the form that `level` says.
+void lws_set_log_level(int level,
+                       lws_log_emit_t log_emit_function);
+
+/// Returns 1 if a process-wide line of `level` (`LLL_*`, or several or'ed) would be emitted, else 0.
+///
+/// Worth asking before composing something costly. Any thread.
+///
+/// The caller guarantees:
+///
+/// None: callable at any time.
+int lwsl_visible(int level);
+
+/// Writes what a log line of `level` starts with now, `"[2018/11/13 07:41:57:3989] N: "`, local time with
+/// four decimals of the second, into the `len` bytes at `p`, NUL-terminated.
+///
+/// Returns the characters written, at most `len`; 0 and an empty string if `level` is not exactly one of
+/// `LLL_*`, or if `p` is NULL or `len` is 0.
+///
+/// The caller guarantees:
+///
+/// `p` is NULL or has room for `len` bytes.
+int lwsl_timestamp(int level,
+                   char *p,
+                   size_t len);
+
+/// An emitter for `lws_set_log_level()`: stderr, in colour if that is a terminal.
+///
+/// `line` is written as it is, without a newline added; NULL writes nothing. The time is already part of the
+/// lines that the library passes.
+///
+/// The caller guarantees:
+///
+/// `line` is NULL or a C string.
+void lwsl_emit_stderr(int level,
+                      const char *line);
+
+/// The same as `lwsl_emit_stderr()`: neither adds a time to `line`.
+///
+/// The caller guarantees:
+///
+/// `line` is NULL or a C string.
+void lwsl_emit_stderr_notimestamp(int level, const char *line);
+
+/// An emitter for `lws_set_log_level()`: the system log.
+///
+/// Errors, warnings, notices and infos have the priorities of these names, everything else is
+/// `LOG_DEBUG`. `line` may be NULL, which logs nothing.
+///
+/// The caller guarantees:
+///
+/// `line` is NULL or a C string.
+void lwsl_emit_syslog(int level, const char *line);
+
+/// Logs `len` bytes at `vbuf` as a hex dump, process-wide, if `level` (`LLL_*`) is visible.
+///
+/// A NULL `vbuf` or a zero `len` is logged as that.
+///
+/// The caller guarantees:
+///
+/// `vbuf` is NULL or `len` bytes are readable there.
+void lwsl_hexdump_level(int level, const void *vbuf, size_t len);
+
+/// Logs `len` bytes at `buf` as a hex dump at `LLL_DEBUG`, process-wide.
+///
+/// The caller guarantees:
+///
+/// `buf` is NULL or `len` bytes are readable there.
+void lwsl_hexdump(const void *buf, size_t len);
+
+/// Logs `len` bytes at `vbuf` as a hex dump in log context `cx` (NULL: process-wide), if it emits
+/// `hexdump_level`.
+///
+/// `prep` may be NULL; else it writes what comes before each line, given `obj`.
+///
+/// The caller guarantees:
+///
+/// `cx` is NULL or a valid log context; `prep` accepts `obj`; `vbuf` is NULL or `len` bytes are readable
+/// there.
+void lwsl_hexdump_level_cx(struct lws_log_cx *cx,
+                           lws_log_prepend_cx_t prep,
+                           void *obj,
+                           int hexdump_level,
+                           const void *vbuf,
+                           size_t len);
+
+/// Counts a user of log context `cx` in (`change` is 1) or out (-1), and tells its `refcount_cb`.
+///
+/// NULL `cx` is ignored, and so is a user going out where none is counted, which is logged as an error.
+/// Not thread-safe: one thread for one log context.
+///
+/// The caller guarantees:
+///
+/// `cx` is NULL or a valid log context.
+void lwsl_refcount_cx(struct lws_log_cx *cx,
+                      int change);
+
+/// An emitter for a log context with `LLLF_LOG_CONTEXT_AWARE`: the file that `lws_log_use_cx_file()`
+/// keeps open.
+///
+/// Lines are lost while the file is not open; a failing write is reported on stderr.
+///
+/// The caller guarantees:
+///
+/// `cx` is NULL or a valid log context whose `refcount_cb` is `lws_log_use_cx_file()`; `line` is NULL or
+/// has `len` bytes.
+void lws_log_emit_cx_file(struct lws_log_cx *cx,
+                          int _level,
+                          const char *line,
+                          size_t len);
+
+/// A `refcount_cb` for a log context that logs to a file: `opaque` is the path, a C string.
+///
+/// The file is created or emptied (mode 0600) when the first user comes, and closed when the last one
+/// goes; its fd is kept in `stg`. That it cannot be opened is reported on stderr.
+///
+/// The caller guarantees:
+///
+/// `cx` is NULL or a valid log context whose `opaque` is NULL or a C string, and whose `stg` is its own.
+void lws_log_use_cx_file(struct lws_log_cx *cx,
+                         int change);
+
+/// Writes `string` to `escaped`, which has room for `len` bytes, with each `'` doubled for use in a quoted
+/// SQL literal, and returns `escaped`.
+///
+/// The result always ends in a NUL, and is cut where fewer than 3 bytes of room are left. They must not
+/// overlap. A NULL `string` gives an empty result; if `escaped` is NULL or `len` is 0, nothing is written.
+///
+/// The caller guarantees:
+///
+/// `escaped` is NULL or has room for `len` bytes; `string` is NULL or a C string.
+const char *lws_sql_purify(char *escaped,
+                           const char *string,
+                           size_t len);
+
+/// Writes `string` to `escaped`, which has room for `len` bytes, escaped for use in a JSON string, and
+/// returns `escaped`.
+///
+/// Control characters, `"`, `\` and everything that is not ASCII are escaped: the bytes of UTF-8 one by one,
+/// so they come back as Latin-1. The result always ends in a NUL, and is cut where fewer than 7 bytes of room
+/// are left; `in_used`, unless NULL, is set to how many bytes of `string` it covers. They must not overlap.
+/// A NULL `string` gives an empty result and leaves `in_used` alone; if `escaped` is NULL or `len` is not
+/// positive, nothing is written but a 0 to `in_used`.
+///
+/// The caller guarantees:
+///
+/// `escaped` is NULL or has room for `len` bytes; `string` is NULL or a C string; `in_used` is NULL or
+/// writable.
+const char *lws_json_purify(char *escaped,
+                            const char *string,
+                            int len,
+                            int *in_used);
+
+/// Returns how long `string` is when `lws_json_purify()` has escaped it, without the NUL; 0 for NULL.
+///
+/// The caller guarantees:
+///
+/// `string` is NULL or a C string.
+int lws_json_purify_len(const char *string);
+
+/// Replaces what is dangerous in a file name by `_`: `..` by two of them, and each `$`, `%`, `:`, `\`.
+///
+/// Slashes stay: what is passed should be a name, not a path. NULL is ignored.
+///
+/// The caller guarantees:
+///
+/// `filename` is NULL or a writable C string.
+void lws_filename_purify_inplace(char *filename);
+
+/// Finds the option called `name` in the list that starts at `pvo`.
+///
+/// Returns NULL if there is none, or `pvo` or `name` is NULL. Options of options are not looked at.
+///
+/// The caller guarantees:
+///
+/// `pvo` is NULL or a list whose names are NULL or C strings; `name` is NULL or a C string.
+const struct lws_protocol_vhost_options *lws_pvo_search(const struct lws_protocol_vhost_options *pvo,
+                                                        const char *name);
+
+/// Sets `*result` to the value of the option called `name` in the list `in`, which is what
+/// `LWS_CALLBACK_PROTOCOL_INIT` passes as `in`. The value belongs to the list.
+///
+/// Returns 0, or 1 if there is no such option or a pointer is NULL; `*result` is left alone then.
+///
+/// The caller guarantees:
+///
+/// As for `lws_pvo_search()`; `result` is NULL or writable.
+int lws_pvo_get_str(void *in, const char *name, const char **result);
+
+/// Writes `u` to the 2 bytes at `b`, the most significant first. NULL is ignored.
+///
+/// The caller guarantees:
+///
+/// `b` is NULL or has room for 2 bytes.
+void lws_ser_wu16be(uint8_t *b, uint16_t u);
+
+/// Writes `u32` to the 4 bytes at `b`, the most significant first. NULL is ignored.
+///
+/// The caller guarantees:
+///
+/// `b` is NULL or has room for 4 bytes.
+void lws_ser_wu32be(uint8_t *b, uint32_t u32);
+
+/// Writes `u64` to the 8 bytes at `b`, the most significant first. NULL is ignored.
+///
+/// The caller guarantees:
+///
+/// `b` is NULL or has room for 8 bytes.
+void lws_ser_wu64be(uint8_t *b, uint64_t u64);
+
+/// Returns the number in the 2 bytes at `b`, the most significant first; 0 for NULL.
+///
+/// The caller guarantees:
+///
+/// `b` is NULL or has 2 bytes.
+uint16_t lws_ser_ru16be(const uint8_t *b);
+
+/// Returns the number in the 4 bytes at `b`, the most significant first; 0 for NULL.
+///
+/// The caller guarantees:
+///
+/// `b` is NULL or has 4 bytes.
+uint32_t lws_ser_ru32be(const uint8_t *b);
+
+/// Returns the number in the 8 bytes at `b`, the most significant first; 0 for NULL.
+///
+/// The caller guarantees:
+///
+/// `b` is NULL or has 8 bytes.
+uint64_t lws_ser_ru64be(const uint8_t *b);
+
+/// Copies the string `src` to `dest`, at most `size` bytes with the NUL that is always written.
+///
+/// The rest of the `size` bytes is filled with NULs, as `strncpy()` does. Returns `dest`. If `src` is NULL,
+/// `dest` becomes empty; if `dest` is NULL or `size` is 0, nothing is written.
+///
+/// The caller guarantees:
+///
+/// `dest` is NULL or has room for `size` bytes; `src` is NULL, or a C string or `size` - 1 bytes; they do
+/// not overlap.
+char *lws_strncpy(char *dest,
+                  const char *src,
+                  size_t size);
+
+/// Finds the `nl` characters at `name` within the `len` characters at `buf`; neither needs a NUL.
+///
+/// Returns a pointer into `buf` to where they first are; NULL if nowhere, if `nl` is 0, or if either
+/// pointer is NULL.
+///
+/// The caller guarantees:
+///
+/// `buf` is NULL or has `len` characters, `name` is NULL or has `nl`.
+const char *lws_nstrstr(const char *buf,
+                        size_t len,
+                        const char *name,
+                        size_t nl);
+
+/// Compares the `clen` characters at `check` with a pattern of `wlen` characters at `wildcard`, in which
+/// each `*` stands for any characters, or none.
+///
+/// Returns 0 if they match, 1 if not, or if either pointer is NULL. Neither needs a NUL.
+///
+/// The caller guarantees:
+///
+/// `wildcard` is NULL or has `wlen` characters, `check` is NULL or has `clen`.
+int lws_strcmp_wildcard(const char *wildcard,
+                        size_t wlen,
+                        const char *check,
+                        size_t clen);
+
+/// Writes `string` URL-encoded to `escaped`, which has room for `len` bytes, and returns `escaped`.
+///
+/// Letters and digits are kept, a space becomes `+`, everything else `%XX`. The result always ends in a NUL;
+/// it is cut where fewer than 4 bytes of room are left. They must not overlap. A NULL `string` gives an empty
+/// result; if `escaped` is NULL or `len` is not positive, nothing is written.
+///
+/// The caller guarantees:
+///
+/// `escaped` is NULL or has room for `len` bytes; `string` is NULL or a C string.
+const char *lws_urlencode(char *escaped,
+                          const char *string,
+                          int len);
+
+/// Writes the URL-encoded `escaped` decoded to `string`: `%XX` and `+` become characters.
+///
+/// `len` is how many characters are decoded at most; **`string` needs room for a NUL after them**. It may be
+/// `escaped` itself, since the result is never longer. An escape that the end of `escaped` cuts short is left
+/// out. `%00` gives a NUL like any character: the result may contain what looks like its end.
+///
+/// Returns 0, or -1 if a `%` is followed by something else than hex digits (`string` then has what came
+/// before), if `len` is negative, or a pointer is NULL.
+///
+/// The caller guarantees:
+///
+/// `string` is NULL or has room for `len` + 1 bytes, or for as many as `escaped` has; `escaped` is NULL or a
+/// C string.
+int lws_urldecode(char *string,
+                  const char *escaped,
+                  int len);
+
+/// Converts a hex string like "0a1B" at `h` to bytes at `dest`.
+///
+/// Returns how many bytes it gave; -1 if the string has an odd number of digits or other characters, or a
+/// pointer is NULL, or unless `max` is **greater** than that number (as in libwebsockets: the string's end
+/// has to be seen). `dest` is written up to where it went wrong.
+///
+/// The caller guarantees:
+///
+/// `h` is NULL or a C string; `dest` is NULL or has room for `max` bytes.
+int lws_hex_to_byte_array(const char *h,
+                          uint8_t *dest,
+                          int max);
+
+/// Writes the `slen` bytes at `src` as lower-case hex digits to `dest`, which has room for `len` bytes.
+///
+/// The result always ends in a NUL, and is cut to fit. If `dest` is NULL or `len` is 0, nothing is written;
+/// a NULL `src` gives an empty string.
+///
+/// The caller guarantees:
+///
+/// `src` is NULL or has `slen` bytes; `dest` is NULL or has room for `len` bytes.
+void lws_hex_from_byte_array(const uint8_t *src,
+                             size_t slen,
+                             char *dest,
+                             size_t len);
+
+/// Compares `len` bytes at `a` and `b` in a time that does not depend on what they are.
+///
+/// Returns 0 if they are the same, else nonzero; nonzero also if one is NULL and `len` is not 0.
+///
+/// The caller guarantees:
+///
+/// `a` and `b` are NULL or have `len` bytes.
+int lws_timingsafe_bcmp(const void *a, const void *b, uint32_t len);
+
+/// Fills `len` bytes at `p` with zeros even if nothing reads them again: for keys and passwords.
+///
+/// The caller guarantees:
+///
+/// `p` is NULL or `len` bytes are writable there.
+void lws_explicit_bzero(void *p, size_t len);
+
+extern void ferrows_log(void);
+
+extern void ferrows_logv(void);
+
+extern void ferrows_log_cx(void);
+
+extern void ferrows_snprintf(void);
+
+extern void ferrows_open(void);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,4 +1,8 @@
 //! Numeric IP addresses and network interfaces for the C API.
+#![expect(
+    clippy::similar_names,
+    reason = "sa46a and sa46b are what C calls them"
+)]
 
 use std::ffi::{CStr, c_char, c_int};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -27,16 +31,24 @@ const MAPPED_PREFIX: c_int = 96;
 ///
 /// `ads` is NULL or a C string; `result` is NULL or has room for `max_len` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_parse_numeric_address(ads: *const c_char, result: *mut u8, max_len: usize) -> c_int {
+pub unsafe extern "C" fn lws_parse_numeric_address(
+    ads: *const c_char,
+    result: *mut u8,
+    max_len: usize,
+) -> c_int {
     guard(-1, || {
         // SAFETY: the caller gives a C string.
-        let Some(address) = parse(unsafe { c_bytes(ads) }) else { return -1 };
+        let Some(address) = parse(unsafe { c_bytes(ads) }) else {
+            return -1;
+        };
         let octets = Octets::of(address);
         if result.is_null() || octets.as_slice().len() > max_len {
             return -1;
         }
         // SAFETY: it fits.
-        unsafe { result.copy_from_nonoverlapping(octets.as_slice().as_ptr(), octets.as_slice().len()) };
+        unsafe {
+            result.copy_from_nonoverlapping(octets.as_slice().as_ptr(), octets.as_slice().len());
+        };
         octets.as_slice().len() as c_int
     })
 }
@@ -50,10 +62,15 @@ pub unsafe extern "C" fn lws_parse_numeric_address(ads: *const c_char, result: *
 ///
 /// `ads` is NULL or a C string; `sa46` is NULL or writable.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_sa46_parse_numeric_address(ads: *const c_char, sa46: *mut lws_sockaddr46) -> c_int {
+pub unsafe extern "C" fn lws_sa46_parse_numeric_address(
+    ads: *const c_char,
+    sa46: *mut lws_sockaddr46,
+) -> c_int {
     guard(-1, || {
         // SAFETY: the caller gives a C string.
-        let Some(address) = parse(unsafe { c_bytes(ads) }) else { return -1 };
+        let Some(address) = parse(unsafe { c_bytes(ads) }) else {
+            return -1;
+        };
         if sa46.is_null() {
             return -1;
         }
@@ -64,7 +81,7 @@ pub unsafe extern "C" fn lws_sa46_parse_numeric_address(ads: *const c_char, sa46
 }
 
 /// Writes the address of `size` bytes (4 or 16), in network order at `ads`, as text to `buf`, which has room
-/// for `len` bytes: "1.2.3.4", or IPv6 as RFC 5952 has it, "2001:db8::1".
+/// for `len` bytes: "1.2.3.4", or IPv6 as RFC 5952 has it, `2001:db8::1`.
 ///
 /// Returns the length of the text, which always ends in a NUL. A longer IPv4 text is cut, and the result is
 /// `len`. -1 if an IPv6 text does not fit, `size` is another, a pointer is NULL or `len` is 0.
@@ -73,12 +90,23 @@ pub unsafe extern "C" fn lws_sa46_parse_numeric_address(ads: *const c_char, sa46
 ///
 /// `ads` is NULL or has `size` bytes; `buf` is NULL or has room for `len` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_write_numeric_address(ads: *const u8, size: c_int, buf: *mut c_char, len: usize) -> c_int {
+pub unsafe extern "C" fn lws_write_numeric_address(
+    ads: *const u8,
+    size: c_int,
+    buf: *mut c_char,
+    len: usize,
+) -> c_int {
     guard(-1, || {
-        let Ok(size) = usize::try_from(size) else { return -1 };
+        let Ok(size) = usize::try_from(size) else {
+            return -1;
+        };
         // SAFETY: the caller gives that many bytes.
-        let Some(octets) = (unsafe { bytes(ads.cast(), size) }) else { return -1 };
-        let Some(address) = from_octets(octets) else { return -1 };
+        let Some(octets) = (unsafe { bytes(ads.cast(), size) }) else {
+            return -1;
+        };
+        let Some(address) = from_octets(octets) else {
+            return -1;
+        };
         // SAFETY: the caller gives that much room.
         unsafe { put_address(address, buf, len) }
     })
@@ -94,7 +122,11 @@ pub unsafe extern "C" fn lws_write_numeric_address(ads: *const u8, size: c_int, 
 ///
 /// `sa46` is NULL or valid; `buf` is NULL or has room for `len` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_sa46_write_numeric_address(sa46: *mut lws_sockaddr46, buf: *mut c_char, len: usize) -> c_int {
+pub unsafe extern "C" fn lws_sa46_write_numeric_address(
+    sa46: *mut lws_sockaddr46,
+    buf: *mut c_char,
+    len: usize,
+) -> c_int {
     guard(-1, || {
         if sa46.is_null() {
             return -1;
@@ -125,7 +157,10 @@ pub unsafe extern "C" fn lws_sa46_write_numeric_address(sa46: *mut lws_sockaddr4
 ///
 /// Both are NULL or valid.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_sa46_compare_ads(sa46a: *const lws_sockaddr46, sa46b: *const lws_sockaddr46) -> c_int {
+pub unsafe extern "C" fn lws_sa46_compare_ads(
+    sa46a: *const lws_sockaddr46,
+    sa46b: *const lws_sockaddr46,
+) -> c_int {
     guard(1, || {
         if sa46a.is_null() || sa46b.is_null() {
             return 1;
@@ -244,7 +279,8 @@ fn parse(text: &[u8]) -> Option<IpAddr> {
 
 fn from_octets(octets: &[u8]) -> Option<IpAddr> {
     let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
-    v4.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from)).ok()
+    v4.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from))
+        .ok()
 }
 
 /// Writes an address's text as documented for [`lws_write_numeric_address`].
@@ -255,7 +291,11 @@ fn from_octets(octets: &[u8]) -> Option<IpAddr> {
 unsafe fn put_address(address: IpAddr, buf: *mut c_char, len: usize) -> c_int {
     // SAFETY: the caller's promise.
     let written = unsafe { put_text(&address, buf, len) };
-    if address.is_ipv6() && usize::try_from(written) == Ok(len) { -1 } else { written }
+    if address.is_ipv6() && usize::try_from(written) == Ok(len) {
+        -1
+    } else {
+        written
+    }
 }
 
 /// Writes text, cut to fit; its length, at most `len`, or -1 if there is no room at all.
@@ -265,7 +305,9 @@ unsafe fn put_address(address: IpAddr, buf: *mut c_char, len: usize) -> c_int {
 /// `buf` is null or has room for `len` bytes.
 unsafe fn put_text(text: &dyn fmt::Display, buf: *mut c_char, len: usize) -> c_int {
     // SAFETY: the caller's promise.
-    let Some(mut out) = (unsafe { Output::new(buf, len) }) else { return -1 };
+    let Some(mut out) = (unsafe { Output::new(buf, len) }) else {
+        return -1;
+    };
     let text = text.to_string();
     out.push_all(text.as_bytes());
     text.len().min(len) as c_int
@@ -276,6 +318,7 @@ unsafe fn put_text(text: &dyn fmt::Display, buf: *mut c_char, len: usize) -> c_i
 /// # Safety
 ///
 /// `to` has room for the kind of socket address that it is; it need not be aligned.
+#[expect(clippy::cast_ptr_alignment, reason = "written unaligned")]
 unsafe fn store(address: IpAddr, to: *mut u8) {
     match address {
         IpAddr::V4(address) => {
@@ -283,7 +326,8 @@ unsafe fn store(address: IpAddr, to: *mut u8) {
             // SAFETY: the caller's promise.
             unsafe {
                 (&raw mut (*to).sin_family).write_unaligned(libc::AF_INET as libc::sa_family_t);
-                (&raw mut (*to).sin_addr.s_addr).write_unaligned(u32::from_ne_bytes(address.octets()));
+                (&raw mut (*to).sin_addr.s_addr)
+                    .write_unaligned(u32::from_ne_bytes(address.octets()));
             }
         }
         IpAddr::V6(address) => {
@@ -314,11 +358,19 @@ unsafe fn load(from: *const lws_sockaddr46) -> Result<IpAddr, c_int> {
 }
 
 fn is_on_net(address: IpAddr, net: IpAddr, net_len: c_int) -> bool {
-    let width = if net.is_ipv4() { c_int::try_from(Ipv4Addr::BITS) } else { c_int::try_from(Ipv6Addr::BITS) };
+    let width = if net.is_ipv4() {
+        c_int::try_from(Ipv4Addr::BITS)
+    } else {
+        c_int::try_from(Ipv6Addr::BITS)
+    };
     if !width.is_ok_and(|width| (0..=width).contains(&net_len)) {
         return false;
     }
-    let prefix = if net.is_ipv4() { net_len + MAPPED_PREFIX } else { net_len };
+    let prefix = if net.is_ipv4() {
+        net_len + MAPPED_PREFIX
+    } else {
+        net_len
+    };
     let ignored = Ipv6Addr::BITS - prefix.cast_unsigned();
     let significant = |address| mapped(address).to_bits().checked_shr(ignored).unwrap_or(0);
     significant(address) == significant(net)
@@ -350,7 +402,11 @@ fn interface_address(name: &CStr, ipv6: bool) -> Result<(IpAddr, u32), c_int> {
             _ => {}
         }
     }
-    fallback.ok_or(if exists { ITOSA_NOT_USABLE } else { ITOSA_NOT_EXIST })
+    fallback.ok_or(if exists {
+        ITOSA_NOT_USABLE
+    } else {
+        ITOSA_NOT_EXIST
+    })
 }
 
 /// The system's list of interfaces and their addresses.
@@ -372,7 +428,12 @@ impl InterfaceList {
             let entry = unsafe { next.as_ref() }?;
             next = entry.ifa_next;
             // SAFETY: as above.
-            Some(unsafe { (CStr::from_ptr(entry.ifa_name), entry_address(entry.ifa_addr)) })
+            Some(unsafe {
+                (
+                    CStr::from_ptr(entry.ifa_name),
+                    entry_address(entry.ifa_addr),
+                )
+            })
         })
     }
 }
@@ -400,7 +461,10 @@ unsafe fn entry_address(address: *const libc::sockaddr) -> Option<(IpAddr, u32)>
             }
             libc::AF_INET6 => {
                 let v6 = address.cast::<sockaddr_in6>().read_unaligned();
-                Some((Ipv6Addr::from(v6.sin6_addr.s6_addr).into(), v6.sin6_scope_id))
+                Some((
+                    Ipv6Addr::from(v6.sin6_addr.s6_addr).into(),
+                    v6.sin6_scope_id,
+                ))
             }
             _ => None,
         }
@@ -414,7 +478,11 @@ mod tests {
     #[test]
     fn networks_contain_what_they_should() {
         let on = |address: &str, net: &str, len| {
-            is_on_net(address.parse().expect("an address"), net.parse().expect("an address"), len)
+            is_on_net(
+                address.parse().expect("an address"),
+                net.parse().expect("an address"),
+                len,
+            )
         };
         assert!(on("10.1.2.3", "10.1.0.0", 16));
         assert!(!on("10.1.2.3", "10.2.0.0", 16));
@@ -427,7 +495,10 @@ mod tests {
         assert!(on("::1", "2001::", 0));
         assert!(on("10.1.2.3", "::ffff:10.1.0.0", 112));
         assert!(on("::ffff:10.1.2.3", "10.1.0.0", 16));
-        assert!(!on("::1", "10.1.0.0", 16), "an IPv4 network has no other IPv6 addresses");
+        assert!(
+            !on("::1", "10.1.0.0", 16),
+            "an IPv4 network has no other IPv6 addresses"
+        );
     }
 
     #[test]
@@ -436,21 +507,44 @@ mod tests {
         for len in [-1, 33, 128] {
             assert!(!is_on_net(same, same, len), "length {len}");
         }
-        assert!(!is_on_net(IpAddr::from([0; 16]), IpAddr::from([0; 16]), 129));
+        assert!(!is_on_net(
+            IpAddr::from([0; 16]),
+            IpAddr::from([0; 16]),
+            129
+        ));
     }
 
     #[test]
     fn only_addresses_are_parsed() {
-        for text in ["", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1::2::3", "::1:", "localhost", "1.2.3.4/8", "[::1]"] {
+        for text in [
+            "",
+            "1.2.3",
+            "1.2.3.4.5",
+            "256.1.1.1",
+            "1::2::3",
+            "::1:",
+            "localhost",
+            "1.2.3.4/8",
+            "[::1]",
+        ] {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
         assert_eq!(parse(b" 1.2.3.4 "), Some(IpAddr::from([1, 2, 3, 4])));
-        assert_eq!(parse(b"::ffff:1.2.3.4"), Some(IpAddr::from([0, 0, 0, 0, 0, 0xffff, 0x102, 0x304])));
+        assert_eq!(
+            parse(b"::ffff:1.2.3.4"),
+            Some(IpAddr::from([0, 0, 0, 0, 0, 0xffff, 0x102, 0x304]))
+        );
     }
 
     #[test]
     fn the_loopback_interface_is_found() {
-        assert_eq!(interface_address(c"lo", false), Ok((IpAddr::V4(Ipv4Addr::LOCALHOST), 0)));
-        assert_eq!(interface_address(c"no-such-if", false), Err(ITOSA_NOT_EXIST));
+        assert_eq!(
+            interface_address(c"lo", false),
+            Ok((IpAddr::V4(Ipv4Addr::LOCALHOST), 0))
+        );
+        assert_eq!(
+            interface_address(c"no-such-if", false),
+            Err(ITOSA_NOT_EXIST)
+        );
     }
 }

@@ -2,7 +2,6 @@
 
 use std::ffi::{c_char, c_int};
 
-use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, Engine};
@@ -37,7 +36,9 @@ pub unsafe extern "C" fn lws_b64_encode_string(
     out_size: c_int,
 ) -> c_int {
     // SAFETY: the caller's promise.
-    guard(-1, || unsafe { encode(&STANDARD, r#in, in_len, out, out_size) })
+    guard(-1, || unsafe {
+        encode(&STANDARD, r#in, in_len, out, out_size)
+    })
 }
 
 /// As `lws_b64_encode_string()`, with `-` and `_` in the place of `+` and `/`.
@@ -53,7 +54,9 @@ pub unsafe extern "C" fn lws_b64_encode_string_url(
     out_size: c_int,
 ) -> c_int {
     // SAFETY: the caller's promise.
-    guard(-1, || unsafe { encode(&URL_SAFE, r#in, in_len, out, out_size) })
+    guard(-1, || unsafe {
+        encode(&URL_SAFE, r#in, in_len, out, out_size)
+    })
 }
 
 /// Decodes the string `in` into `out`, which has room for `out_size` bytes.
@@ -67,7 +70,11 @@ pub unsafe extern "C" fn lws_b64_encode_string_url(
 ///
 /// `in` is NULL or a C string; `out` is NULL or has room for `out_size` bytes; they do not overlap.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_b64_decode_string(r#in: *const c_char, out: *mut c_char, out_size: c_int) -> c_int {
+pub unsafe extern "C" fn lws_b64_decode_string(
+    r#in: *const c_char,
+    out: *mut c_char,
+    out_size: c_int,
+) -> c_int {
     // SAFETY: the caller's promise.
     unsafe { lws_b64_decode_string_len(r#in, -1, out, out_size) }
 }
@@ -93,7 +100,9 @@ pub unsafe extern "C" fn lws_b64_decode_string_len(
             let len = libc::strnlen(r#in, usize::try_from(in_len).unwrap_or(usize::MAX));
             bytes(r#in, len)
         };
-        let Some(decoded) = text.and_then(decode) else { return -1 };
+        let Some(decoded) = text.and_then(decode) else {
+            return -1;
+        };
         // SAFETY: the caller gives that much room.
         unsafe { put(&decoded, out, out_size) }
     })
@@ -104,10 +113,20 @@ pub unsafe extern "C" fn lws_b64_decode_string_len(
 /// # Safety
 ///
 /// As for [`lws_b64_encode_string`].
-unsafe fn encode(engine: &impl Engine, from: *const c_char, len: c_int, out: *mut c_char, out_size: c_int) -> c_int {
-    let Ok(len) = usize::try_from(len) else { return -1 };
+unsafe fn encode(
+    engine: &impl Engine,
+    from: *const c_char,
+    len: c_int,
+    out: *mut c_char,
+    out_size: c_int,
+) -> c_int {
+    let Ok(len) = usize::try_from(len) else {
+        return -1;
+    };
     // SAFETY: the caller's promise.
-    let Some(input) = (unsafe { bytes(from, len) }) else { return -1 };
+    let Some(input) = (unsafe { bytes(from, len) }) else {
+        return -1;
+    };
     let mut encoded = engine.encode(input);
     encoded.push('\0');
     // SAFETY: the caller's promise.
@@ -142,7 +161,11 @@ fn decode(text: &[u8]) -> Option<Vec<u8>> {
 /// `out` is null or has room for `size` bytes, and does not overlap `result`.
 unsafe fn put(result: &[u8], out: *mut c_char, size: c_int) -> c_int {
     let room = usize::try_from(size).unwrap_or(0);
-    let (false, true, Ok(len)) = (out.is_null(), result.len() <= room, c_int::try_from(result.len())) else {
+    let (false, true, Ok(len)) = (
+        out.is_null(),
+        result.len() <= room,
+        c_int::try_from(result.len()),
+    ) else {
         return -1;
     };
     // SAFETY: it fits.

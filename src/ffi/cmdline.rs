@@ -1,4 +1,5 @@
 //! Command line options, as the C API's example programs take them.
+#![expect(clippy::similar_names, reason = "argc and argv are what C calls them")]
 
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
@@ -25,7 +26,11 @@ const FAULT_INJECTION: [&CStr; 2] = [c"--fault-injection", c"--fault-seed"];
 ///
 /// `argv` is NULL or has `argc` C strings (or NULLs); `val` is NULL or a C string.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_cmdline_option(argc: c_int, argv: *mut *const c_char, val: *const c_char) -> *const c_char {
+pub unsafe extern "C" fn lws_cmdline_option(
+    argc: c_int,
+    argv: *mut *const c_char,
+    val: *const c_char,
+) -> *const c_char {
     guard(ptr::null(), || {
         if argv.is_null() || val.is_null() {
             return ptr::null();
@@ -71,8 +76,14 @@ pub unsafe extern "C" fn lws_cmdline_option_handle_builtin(
         if option(c"--ignore-sigterm").is_some() {
             ignore_sigterm();
         }
-        for name in FAULT_INJECTION.into_iter().filter(|name| option(name).is_some()) {
-            crate::log_err!("command line: {}: fault injection is not part of this library", name.to_string_lossy());
+        for name in FAULT_INJECTION
+            .into_iter()
+            .filter(|name| option(name).is_some())
+        {
+            crate::log_err!(
+                "command line: {}: fault injection is not part of this library",
+                name.to_string_lossy()
+            );
         }
     });
 }
@@ -101,7 +112,8 @@ unsafe fn find(argc: c_int, argv: *mut *const c_char, wanted: &CStr) -> *const c
             0 if index + 1 < count => {
                 let next = argument(index + 1);
                 // SAFETY: null or a C string, of the caller.
-                let usable = !next.is_null() && unsafe { CStr::from_ptr(next) }.count_bytes() <= ARGUMENT_MAX;
+                let usable = !next.is_null()
+                    && unsafe { CStr::from_ptr(next) }.count_bytes() <= ARGUMENT_MAX;
                 if usable { next } else { ptr::null() }
             }
             // SAFETY: the terminating NUL is at or after the place that is pointed to.
@@ -117,5 +129,10 @@ unsafe fn find(argc: c_int, argv: *mut *const c_char, wanted: &CStr) -> *const c
 fn ignore_sigterm() {
     extern "C" fn nothing(_signal: c_int) {}
     // SAFETY: the handler touches nothing.
-    unsafe { libc::signal(libc::SIGTERM, nothing as extern "C" fn(c_int) as libc::sighandler_t) };
+    unsafe {
+        libc::signal(
+            libc::SIGTERM,
+            nothing as extern "C" fn(c_int) as libc::sighandler_t,
+        )
+    };
 }

@@ -23,7 +23,8 @@ const _: () = {
 pub type lws_list_ptr = *mut c_void;
 
 /// Compares two elements of a singly linked list: positive if `a` belongs behind `b`.
-pub type lws_list_ptr_sort_func_t = Option<unsafe extern "C" fn(a: lws_list_ptr, b: lws_list_ptr) -> c_int>;
+pub type lws_list_ptr_sort_func_t =
+    Option<unsafe extern "C" fn(a: lws_list_ptr, b: lws_list_ptr) -> c_int>;
 
 /// Returns 1 if `d` is in no list, or is NULL; else 0.
 ///
@@ -32,8 +33,10 @@ pub type lws_list_ptr_sort_func_t = Option<unsafe extern "C" fn(a: lws_list_ptr,
 /// `d` is NULL or valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_dll2_is_detached(d: *const lws_dll2) -> c_int {
-    // SAFETY: the caller's promise.
-    guard(1, || c_int::from(d.is_null() || unsafe { Dll2::is_detached(d.cast()) }))
+    guard(1, || {
+        // SAFETY: the caller's promise.
+        c_int::from(d.is_null() || unsafe { Dll2::is_detached(d.cast()) })
+    })
 }
 
 /// Makes `d` the first node of the list `owner`.
@@ -49,7 +52,10 @@ pub unsafe extern "C" fn lws_dll2_add_head(d: *mut lws_dll2, owner: *mut lws_dll
     guard((), || {
         let usable = !d.is_null() && !owner.is_null();
         // SAFETY: the caller's promise.
-        report_refusal("lws_dll2_add_head", usable && unsafe { Dll2Owner::add_head(owner.cast(), d.cast()) });
+        report_refusal(
+            "lws_dll2_add_head",
+            usable && unsafe { Dll2Owner::add_head(owner.cast(), d.cast()) },
+        );
     });
 }
 
@@ -66,7 +72,10 @@ pub unsafe extern "C" fn lws_dll2_add_tail(d: *mut lws_dll2, owner: *mut lws_dll
     guard((), || {
         let usable = !d.is_null() && !owner.is_null();
         // SAFETY: the caller's promise.
-        report_refusal("lws_dll2_add_tail", usable && unsafe { Dll2Owner::add_tail(owner.cast(), d.cast()) });
+        report_refusal(
+            "lws_dll2_add_tail",
+            usable && unsafe { Dll2Owner::add_tail(owner.cast(), d.cast()) },
+        );
     });
 }
 
@@ -83,7 +92,10 @@ pub unsafe extern "C" fn lws_dll2_add_before(d: *mut lws_dll2, after: *mut lws_d
     guard((), || {
         let usable = !d.is_null() && !after.is_null();
         // SAFETY: the caller's promise.
-        report_refusal("lws_dll2_add_before", usable && unsafe { Dll2::add_before(d.cast(), after.cast()) });
+        report_refusal(
+            "lws_dll2_add_before",
+            usable && unsafe { Dll2::add_before(d.cast(), after.cast()) },
+        );
     });
 }
 
@@ -104,9 +116,12 @@ pub unsafe extern "C" fn lws_dll2_add_sorted(
 ) {
     guard((), || {
         // SAFETY: the comparison belongs to this list's nodes.
-        let not_before = compare.map(|compare| move |i: *mut Dll2| unsafe { compare(i.cast(), d) } >= 0);
+        let not_before =
+            compare.map(|compare| move |i: *mut Dll2| unsafe { compare(i.cast(), d) } >= 0);
         // SAFETY: the caller's promise.
-        report_refusal("lws_dll2_add_sorted", unsafe { add_sorted(d, own, not_before) });
+        report_refusal("lws_dll2_add_sorted", unsafe {
+            add_sorted(d, own, not_before)
+        });
     });
 }
 
@@ -124,13 +139,18 @@ pub unsafe extern "C" fn lws_dll2_add_sorted_priv(
     d: *mut lws_dll2,
     own: *mut lws_dll2_owner,
     r#priv: *mut c_void,
-    compare3: Option<unsafe extern "C" fn(r#priv: *mut c_void, d: *const lws_dll2, i: *const lws_dll2) -> c_int>,
+    compare3: Option<
+        unsafe extern "C" fn(r#priv: *mut c_void, d: *const lws_dll2, i: *const lws_dll2) -> c_int,
+    >,
 ) {
     guard((), || {
         // SAFETY: the comparison belongs to this list's nodes.
-        let not_before = compare3.map(|compare| move |i: *mut Dll2| unsafe { compare(r#priv, i.cast(), d) } >= 0);
+        let not_before = compare3
+            .map(|compare| move |i: *mut Dll2| unsafe { compare(r#priv, i.cast(), d) } >= 0);
         // SAFETY: the caller's promise.
-        report_refusal("lws_dll2_add_sorted_priv", unsafe { add_sorted(d, own, not_before) });
+        report_refusal("lws_dll2_add_sorted_priv", unsafe {
+            add_sorted(d, own, not_before)
+        });
     });
 }
 
@@ -195,7 +215,9 @@ pub unsafe extern "C" fn lws_dll2_foreach_safe(
     cb: lws_dll2_foreach_cb_t,
 ) -> c_int {
     guard(0, || {
-        let (false, Some(cb)) = (owner.is_null(), cb) else { return 0 };
+        let (false, Some(cb)) = (owner.is_null(), cb) else {
+            return 0;
+        };
         // SAFETY: the callback belongs to this list's nodes, and keeps to what is documented.
         let visit = |node: *mut Dll2| unsafe { cb(node.cast(), user) } != 0;
         // SAFETY: the caller's promise.
@@ -232,7 +254,8 @@ pub unsafe extern "C" fn _lws_dll2_search_sz_pl(
             // SAFETY: the node is this far into its structure, and the string pointer that far.
             let (structure, text) = unsafe {
                 let structure = node.cast::<u8>().sub(dll2_ofs);
-                (structure, structure.add(ptr_ofs).cast::<*const c_char>().read())
+                let text: *const *const c_char = structure.add(ptr_ofs).cast_const().cast();
+                (structure, text.read_unaligned())
             };
             // SAFETY: a string of the application's, or null.
             let matched = !text.is_null() && unsafe { CStr::from_ptr(text) }.to_bytes() == wanted;
@@ -285,7 +308,11 @@ pub unsafe extern "C" fn lws_list_ptr_insert(
 /// # Safety
 ///
 /// `d` and `own` are null or valid.
-unsafe fn add_sorted(d: *mut lws_dll2, own: *mut lws_dll2_owner, follows: Option<impl FnMut(*mut Dll2) -> bool>) -> bool {
+unsafe fn add_sorted(
+    d: *mut lws_dll2,
+    own: *mut lws_dll2_owner,
+    follows: Option<impl FnMut(*mut Dll2) -> bool>,
+) -> bool {
     match follows {
         Some(follows) if !d.is_null() && !own.is_null() => {
             // SAFETY: the caller's promise.

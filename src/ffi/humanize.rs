@@ -16,10 +16,16 @@ const DECIMALS: u64 = 1000;
 unsafe impl Sync for lws_humanize_unit {}
 
 const fn unit(name: &'static CStr, factor: u64) -> lws_humanize_unit {
-    lws_humanize_unit { name: name.as_ptr(), factor }
+    lws_humanize_unit {
+        name: name.as_ptr(),
+        factor,
+    }
 }
 
-const END: lws_humanize_unit = lws_humanize_unit { name: ptr::null(), factor: 0 };
+const END: lws_humanize_unit = lws_humanize_unit {
+    name: ptr::null(),
+    factor: 0,
+};
 
 /// Counts, by powers of 1024: "22.130Gi".
 #[unsafe(no_mangle)]
@@ -83,9 +89,13 @@ pub unsafe extern "C" fn lws_humanize(
 ) -> c_int {
     guard(0, || {
         // SAFETY: the caller gives that much room.
-        let Some(mut out) = (unsafe { Output::new(buf, len) }) else { return 0 };
+        let Some(mut out) = (unsafe { Output::new(buf, len) }) else {
+            return 0;
+        };
         // SAFETY: the caller gives a schema.
-        let Some((factor, name)) = (unsafe { fitting_unit(value, schema) }) else { return 0 };
+        let Some((factor, name)) = (unsafe { fitting_unit(value, schema) }) else {
+            return 0;
+        };
         let mut text = Vec::with_capacity(32);
         // Writing to memory does not fail.
         let _ = write!(text, "{}", value / factor);
@@ -103,7 +113,10 @@ pub unsafe extern "C" fn lws_humanize(
 /// # Safety
 ///
 /// `schema` is null or an array that ends in a null name; names are C strings.
-unsafe fn fitting_unit<'a>(value: u64, schema: *const lws_humanize_unit) -> Option<(u64, &'a [u8])> {
+unsafe fn fitting_unit<'a>(
+    value: u64,
+    schema: *const lws_humanize_unit,
+) -> Option<(u64, &'a [u8])> {
     let mut at = schema;
     // SAFETY: the caller gives an array with an end.
     unsafe {

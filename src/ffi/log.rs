@@ -10,8 +10,8 @@ use std::sync::atomic::Ordering;
 
 use super::guard::guard;
 use super::types::{
-    LLL_DEBUG, LLL_ERR, LLL_INFO, LLL_NOTICE, LLL_WARN, LLLF_LOG_CONTEXT_AWARE, lws_log_cx, lws_log_emit_cx_t,
-    lws_log_emit_t, lws_log_prepend_cx_t, lws_log_use_cx_t,
+    LLL_DEBUG, LLL_ERR, LLL_INFO, LLL_NOTICE, LLL_WARN, LLLF_LOG_CONTEXT_AWARE, lws_log_cx,
+    lws_log_emit_cx_t, lws_log_emit_t, lws_log_prepend_cx_t, lws_log_use_cx_t,
 };
 use crate::util::log::{self, LINE_MAX, Level, Line, PROCESS, Process, Target};
 
@@ -71,7 +71,16 @@ impl Target for CxTarget {
 
     fn emit(&self, level: Level, tag: &dyn fmt::Display, text: fmt::Arguments<'_>) {
         // SAFETY: `new` demands a valid context.
-        unsafe { emit_text(self.as_ptr(), None, ptr::null_mut(), level as c_int, tag, text) }
+        unsafe {
+            emit_text(
+                self.as_ptr(),
+                None,
+                ptr::null_mut(),
+                level as c_int,
+                tag,
+                text,
+            );
+        }
     }
 }
 
@@ -276,13 +285,17 @@ pub unsafe extern "C" fn lwsl_hexdump_level_cx(
         let bytes = unsafe { slice::from_raw_parts(vbuf.cast::<u8>(), len) };
         say(format_args!("\n"));
         for (row, chunk) in bytes.chunks(DUMP_COLUMNS).enumerate() {
-            say(format_args!("{:04X}:{}", row * DUMP_COLUMNS, DumpRow(chunk)));
+            say(format_args!(
+                "{:04X}:{}",
+                row * DUMP_COLUMNS,
+                DumpRow(chunk)
+            ));
         }
         say(format_args!("\n"));
     });
 }
 
-/// Counts a user of log context `cx` in (`_new` is 1) or out (-1), and tells its `refcount_cb`.
+/// Counts a user of log context `cx` in (`change` is 1) or out (-1), and tells its `refcount_cb`.
 ///
 /// NULL `cx` is ignored, and so is a user going out where none is counted, which is logged as an error.
 /// Not thread-safe: one thread for one log context.
@@ -291,7 +304,7 @@ pub unsafe extern "C" fn lwsl_hexdump_level_cx(
 ///
 /// `cx` is NULL or a valid log context.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lwsl_refcount_cx(cx: *mut lws_log_cx, _new: c_int) {
+pub unsafe extern "C" fn lwsl_refcount_cx(cx: *mut lws_log_cx, change: c_int) {
     guard((), || {
         if cx.is_null() {
             return;
@@ -299,7 +312,7 @@ pub unsafe extern "C" fn lwsl_refcount_cx(cx: *mut lws_log_cx, _new: c_int) {
         // SAFETY: the caller gives a valid context; nothing refers to its field beyond this block.
         let callback = unsafe {
             let count = &mut (*cx).refcount;
-            if _new > 0 {
+            if change > 0 {
                 *count += 1;
             } else if *count > 0 {
                 *count -= 1;
@@ -311,7 +324,7 @@ pub unsafe extern "C" fn lwsl_refcount_cx(cx: *mut lws_log_cx, _new: c_int) {
         };
         if let Some(callback) = callback {
             // SAFETY: the callback belongs to this context.
-            unsafe { callback(cx, _new) };
+            unsafe { callback(cx, change) };
         }
     });
 }
@@ -326,7 +339,12 @@ pub unsafe extern "C" fn lwsl_refcount_cx(cx: *mut lws_log_cx, _new: c_int) {
 /// `cx` is NULL or a valid log context whose `refcount_cb` is `lws_log_use_cx_file()`; `line` is NULL or
 /// has `len` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_log_emit_cx_file(cx: *mut lws_log_cx, _level: c_int, line: *const c_char, len: usize) {
+pub unsafe extern "C" fn lws_log_emit_cx_file(
+    cx: *mut lws_log_cx,
+    _level: c_int,
+    line: *const c_char,
+    len: usize,
+) {
     guard((), || {
         if cx.is_null() || line.is_null() {
             return;
@@ -354,19 +372,20 @@ pub unsafe extern "C" fn lws_log_emit_cx_file(cx: *mut lws_log_cx, _level: c_int
 ///
 /// `cx` is NULL or a valid log context whose `opaque` is NULL or a C string, and whose `stg` is its own.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_log_use_cx_file(cx: *mut lws_log_cx, _new: c_int) {
+pub unsafe extern "C" fn lws_log_use_cx_file(cx: *mut lws_log_cx, change: c_int) {
     guard((), || {
         if cx.is_null() {
             return;
         }
         // SAFETY: the caller gives a valid context.
-        let (refcount, path) = unsafe { ((*cx).refcount, (*cx).opaque.cast_const().cast::<c_char>()) };
-        if _new > 0 && refcount == 1 {
+        let (refcount, path) =
+            unsafe { ((*cx).refcount, (*cx).opaque.cast_const().cast::<c_char>()) };
+        if change > 0 && refcount == 1 {
             // SAFETY: `opaque` is null or a C string.
             let fd = unsafe { open_log_file(path) };
             // SAFETY: the caller gives a valid context, whose `stg` is ours.
             unsafe { (*cx).stg = ptr::without_provenance_mut(fd as isize as usize) };
-        } else if _new <= 0 && refcount == 0 {
+        } else if change <= 0 && refcount == 0 {
             // SAFETY: the caller gives a valid context.
             let fd = unsafe { file_of(cx) };
             if fd >= 0 {
@@ -470,7 +489,11 @@ impl fmt::Display for DumpRow<'_> {
         let missing = DUMP_COLUMNS - self.0.len();
         write!(f, "{:width$}", "", width = missing * 3 + 4)?;
         for &byte in self.0 {
-            let shown = if (0x20..0x7f).contains(&byte) { byte as char } else { '.' };
+            let shown = if (0x20..0x7f).contains(&byte) {
+                byte as char
+            } else {
+                '.'
+            };
             write!(f, "{shown}")?;
         }
         write!(f, "{:missing$}", "")
@@ -534,14 +557,18 @@ unsafe fn emit_text(
 /// # Safety
 ///
 /// `cx` is null (process-wide) or valid, and so are its ancestors; `prep` accepts `obj`.
-unsafe fn begin<'b>(
-    buf: &'b mut [u8; LINE_MAX],
+unsafe fn begin(
+    buf: &mut [u8; LINE_MAX],
     cx: *mut lws_log_cx,
     prep: lws_log_prepend_cx_t,
     obj: *mut c_void,
     level: c_int,
-) -> Line<'b> {
-    let cx = if cx.is_null() { (&raw const PROCESS).cast_mut().cast() } else { cx };
+) -> Line<'_> {
+    let cx = if cx.is_null() {
+        (&raw const PROCESS).cast_mut().cast()
+    } else {
+        cx
+    };
     let mut line = Line::begin(buf, level.cast_unsigned());
     // SAFETY: the caller gives valid contexts.
     let ancestor = |distance: usize| (0..distance).fold(cx, |at, _| unsafe { (*at).parent });
@@ -590,12 +617,21 @@ unsafe fn call_prepend(
 ///
 /// `cx` is null (process-wide) or valid.
 unsafe fn emit_line(cx: *mut lws_log_cx, level: c_int, line: &mut Line<'_>) {
-    let cx: *mut lws_log_cx = if cx.is_null() { (&raw const PROCESS).cast_mut().cast() } else { cx };
+    let cx: *mut lws_log_cx = if cx.is_null() {
+        (&raw const PROCESS).cast_mut().cast()
+    } else {
+        cx
+    };
     let emitter = if is_process(cx) {
         PROCESS.emit.load(Ordering::Relaxed)
     } else {
         // SAFETY: both members are nullable function pointers, which are as large as any pointer.
-        unsafe { (*cx).u.emit.map_or(ptr::null_mut(), |emit| emit as *mut c_void) }
+        unsafe {
+            (*cx)
+                .u
+                .emit
+                .map_or(ptr::null_mut(), |emit| emit as *mut c_void)
+        }
     };
     let text: *const c_char = line.as_bytes_with_nul().as_ptr().cast();
     if emitter.is_null() {
@@ -603,7 +639,8 @@ unsafe fn emit_line(cx: *mut lws_log_cx, level: c_int, line: &mut Line<'_>) {
     // SAFETY: the caller gives a valid context.
     } else if unsafe { flags(cx) } & CONTEXT_AWARE != 0 {
         // SAFETY: the flag says which of the two forms the function that the application gave has.
-        let emit: lws_log_emit_cx_t = unsafe { transmute::<*mut c_void, lws_log_emit_cx_t>(emitter) };
+        let emit: lws_log_emit_cx_t =
+            unsafe { transmute::<*mut c_void, lws_log_emit_cx_t>(emitter) };
         if let Some(emit) = emit {
             // SAFETY: the line is a C string of that length.
             unsafe { emit(cx, level, text, line.as_bytes().len()) };

@@ -3,13 +3,20 @@
 
 pub mod types;
 
+pub mod address;
+pub mod base64;
+pub mod clock;
 pub mod cmdline;
 pub mod context;
 pub mod dll2;
 pub mod guard;
 pub mod headers;
 pub mod http;
+pub mod humanize;
 pub mod log;
+pub mod purify;
+pub mod pvo;
+pub mod serialize;
 pub mod service;
 pub mod stats;
 pub mod strings;

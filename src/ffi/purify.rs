@@ -21,7 +21,11 @@ const JSON_ESCAPE_MAX: usize = 6;
 ///
 /// `escaped` is NULL or has room for `len` bytes; `string` is NULL or a C string.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_sql_purify(escaped: *mut c_char, string: *const c_char, len: usize) -> *const c_char {
+pub unsafe extern "C" fn lws_sql_purify(
+    escaped: *mut c_char,
+    string: *const c_char,
+    len: usize,
+) -> *const c_char {
     guard(escaped.cast_const(), || {
         // SAFETY: the caller gives that much room.
         if let Some(mut out) = unsafe { Output::new(escaped, len) } {

@@ -47,7 +47,11 @@ pub unsafe extern "C" fn lws_pvo_search(
 ///
 /// As for `lws_pvo_search()`; `result` is NULL or writable.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_pvo_get_str(r#in: *mut c_void, name: *const c_char, result: *mut *const c_char) -> c_int {
+pub unsafe extern "C" fn lws_pvo_get_str(
+    r#in: *mut c_void,
+    name: *const c_char,
+    result: *mut *const c_char,
+) -> c_int {
     guard(1, || {
         // SAFETY: the caller's promise.
         let option = unsafe { lws_pvo_search(r#in.cast_const().cast(), name) };

@@ -20,7 +20,11 @@ const URL_ESCAPE_MAX: usize = 3;
 /// `dest` is NULL or has room for `size` bytes; `src` is NULL, or a C string or `size` - 1 bytes; they do
 /// not overlap.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_strncpy(dest: *mut c_char, src: *const c_char, size: usize) -> *mut c_char {
+pub unsafe extern "C" fn lws_strncpy(
+    dest: *mut c_char,
+    src: *const c_char,
+    size: usize,
+) -> *mut c_char {
     guard(dest, || {
         if dest.is_null() || size == 0 {
             return dest;
@@ -51,13 +55,19 @@ pub unsafe extern "C" fn lws_strncpy(dest: *mut c_char, src: *const c_char, size
 ///
 /// `buf` is NULL or has `len` characters, `name` is NULL or has `nl`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_nstrstr(buf: *const c_char, len: usize, name: *const c_char, nl: usize) -> *const c_char {
+pub unsafe extern "C" fn lws_nstrstr(
+    buf: *const c_char,
+    len: usize,
+    name: *const c_char,
+    nl: usize,
+) -> *const c_char {
     guard(ptr::null(), || {
         if nl == 0 {
             return ptr::null();
         }
         // SAFETY: the caller gives that many characters.
-        let (Some(text), Some(wanted)) = (unsafe { bytes(buf, len) }, unsafe { bytes(name, nl) }) else {
+        let (Some(text), Some(wanted)) = (unsafe { bytes(buf, len) }, unsafe { bytes(name, nl) })
+        else {
             return ptr::null();
         };
         // SAFETY: the offset is within the `len` characters.
@@ -82,7 +92,9 @@ pub unsafe extern "C" fn lws_strcmp_wildcard(
 ) -> c_int {
     guard(1, || {
         // SAFETY: the caller gives that many characters.
-        match (unsafe { bytes(wildcard, wlen) }, unsafe { bytes(check, clen) }) {
+        match (unsafe { bytes(wildcard, wlen) }, unsafe {
+            bytes(check, clen)
+        }) {
             (Some(pattern), Some(text)) => c_int::from(!matches_wildcard(pattern, text)),
             _ => 1,
         }
@@ -99,10 +111,15 @@ pub unsafe extern "C" fn lws_strcmp_wildcard(
 ///
 /// `escaped` is NULL or has room for `len` bytes; `string` is NULL or a C string.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_urlencode(escaped: *mut c_char, string: *const c_char, len: c_int) -> *const c_char {
+pub unsafe extern "C" fn lws_urlencode(
+    escaped: *mut c_char,
+    string: *const c_char,
+    len: c_int,
+) -> *const c_char {
     guard(escaped.cast_const(), || {
         // SAFETY: the caller gives that much room.
-        let Some(mut out) = (unsafe { Output::new(escaped, usize::try_from(len).unwrap_or(0)) }) else {
+        let Some(mut out) = (unsafe { Output::new(escaped, usize::try_from(len).unwrap_or(0)) })
+        else {
             return escaped;
         };
         // SAFETY: the caller gives a C string.
@@ -137,9 +154,15 @@ pub unsafe extern "C" fn lws_urlencode(escaped: *mut c_char, string: *const c_ch
 /// `string` is NULL or has room for `len` + 1 bytes, or for as many as `escaped` has; `escaped` is NULL or a
 /// C string.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_urldecode(string: *mut c_char, escaped: *const c_char, len: c_int) -> c_int {
+pub unsafe extern "C" fn lws_urldecode(
+    string: *mut c_char,
+    escaped: *const c_char,
+    len: c_int,
+) -> c_int {
     guard(-1, || {
-        let Ok(len) = usize::try_from(len) else { return -1 };
+        let Ok(len) = usize::try_from(len) else {
+            return -1;
+        };
         if string.is_null() || escaped.is_null() {
             return -1;
         }
@@ -159,17 +182,18 @@ pub unsafe extern "C" fn lws_urldecode(string: *mut c_char, escaped: *const c_ch
             let decoded = match next() {
                 0 => break,
                 b'+' => b' ',
-                b'%' => match (next(), next()) {
-                    (0, _) => break,
-                    (high, 0) if hex_value(high).is_some() => break,
-                    (high, low) => match (hex_value(high), hex_value(low)) {
+                b'%' => {
+                    let (high, low) = (next(), next());
+                    match (hex_value(high), hex_value(low)) {
                         (Some(high), Some(low)) => high << 4 | low,
+                        (Some(_), None) if low == 0 => break,
+                        _ if high == 0 => break,
                         _ => {
                             result = -1;
                             break;
                         }
-                    },
-                },
+                    }
+                }
                 byte => byte,
             };
             // SAFETY: there is room for `len` bytes and one more.
@@ -194,7 +218,11 @@ pub unsafe extern "C" fn lws_urldecode(string: *mut c_char, escaped: *const c_ch
 ///
 /// `h` is NULL or a C string; `dest` is NULL or has room for `max` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_hex_to_byte_array(h: *const c_char, dest: *mut u8, max: c_int) -> c_int {
+pub unsafe extern "C" fn lws_hex_to_byte_array(
+    h: *const c_char,
+    dest: *mut u8,
+    max: c_int,
+) -> c_int {
     guard(-1, || {
         if h.is_null() || dest.is_null() {
             return -1;
@@ -204,7 +232,9 @@ pub unsafe extern "C" fn lws_hex_to_byte_array(h: *const c_char, dest: *mut u8, 
         let max = usize::try_from(max).unwrap_or(0);
         for (index, pair) in digits.chunks(2).take(max).enumerate() {
             let &[high, low] = pair else { return -1 };
-            let (Some(high), Some(low)) = (hex_value(high), hex_value(low)) else { return -1 };
+            let (Some(high), Some(low)) = (hex_value(high), hex_value(low)) else {
+                return -1;
+            };
             // SAFETY: `index` is below `max`.
             unsafe { dest.add(index).write(high << 4 | low) };
         }
@@ -222,10 +252,17 @@ pub unsafe extern "C" fn lws_hex_to_byte_array(h: *const c_char, dest: *mut u8, 
 ///
 /// `src` is NULL or has `slen` bytes; `dest` is NULL or has room for `len` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_hex_from_byte_array(src: *const u8, slen: usize, dest: *mut c_char, len: usize) {
+pub unsafe extern "C" fn lws_hex_from_byte_array(
+    src: *const u8,
+    slen: usize,
+    dest: *mut c_char,
+    len: usize,
+) {
     guard((), || {
         // SAFETY: the caller gives that much room.
-        let Some(mut out) = (unsafe { Output::new(dest, len) }) else { return };
+        let Some(mut out) = (unsafe { Output::new(dest, len) }) else {
+            return;
+        };
         // SAFETY: the caller gives that many bytes.
         for &byte in unsafe { bytes(src.cast(), slen) }.unwrap_or_default() {
             out.push_hex(byte, b"0123456789abcdef");
@@ -241,18 +278,27 @@ pub unsafe extern "C" fn lws_hex_from_byte_array(src: *const u8, slen: usize, de
 ///
 /// `a` and `b` are NULL or have `len` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_timingsafe_bcmp(a: *const c_void, b: *const c_void, len: u32) -> c_int {
+pub unsafe extern "C" fn lws_timingsafe_bcmp(
+    a: *const c_void,
+    b: *const c_void,
+    len: u32,
+) -> c_int {
     guard(1, || {
         let len = len as usize;
         if len == 0 {
             return 0;
         }
         // SAFETY: the caller gives that many bytes.
-        let (Some(a), Some(b)) = (unsafe { bytes(a.cast(), len) }, unsafe { bytes(b.cast(), len) }) else {
+        let (Some(a), Some(b)) = (unsafe { bytes(a.cast(), len) }, unsafe {
+            bytes(b.cast(), len)
+        }) else {
             return 1;
         };
         // The barrier keeps the compiler from seeing that nothing can change once a bit is set.
-        let differences = a.iter().zip(b).fold(0, |seen, (a, b)| black_box(seen | (a ^ b)));
+        let differences = a
+            .iter()
+            .zip(b)
+            .fold(0, |seen, (a, b)| black_box(seen | (a ^ b)));
         c_int::from(differences)
     })
 }
@@ -295,7 +341,10 @@ impl Output {
         }
         // SAFETY: there is room for at least the NUL.
         unsafe { start.write(0) };
-        Some(Self { at: start.cast(), room })
+        Some(Self {
+            at: start.cast(),
+            room,
+        })
     }
 
     /// How many characters fit before the NUL.
@@ -390,8 +439,12 @@ mod tests {
     fn matches_by_definition(pattern: &[u8], text: &[u8]) -> bool {
         match pattern {
             [] => text.is_empty(),
-            [b'*', rest @ ..] => (0..=text.len()).any(|taken| matches_by_definition(rest, &text[taken..])),
-            [first, rest @ ..] => text.first() == Some(first) && matches_by_definition(rest, &text[1..]),
+            [b'*', rest @ ..] => {
+                (0..=text.len()).any(|taken| matches_by_definition(rest, &text[taken..]))
+            }
+            [first, rest @ ..] => {
+                text.first() == Some(first) && matches_by_definition(rest, &text[1..])
+            }
         }
     }
 

@@ -37,7 +37,11 @@ impl Dll2 {
     /// A node in no list.
     #[must_use]
     pub const fn new() -> Self {
-        Self { prev: ptr::null_mut(), next: ptr::null_mut(), owner: ptr::null_mut() }
+        Self {
+            prev: ptr::null_mut(),
+            next: ptr::null_mut(),
+            owner: ptr::null_mut(),
+        }
     }
 
     /// Whether `node` is in no list.
@@ -144,7 +148,11 @@ impl Dll2Owner {
     /// An empty list.
     #[must_use]
     pub const fn new() -> Self {
-        Self { tail: ptr::null_mut(), head: ptr::null_mut(), count: 0 }
+        Self {
+            tail: ptr::null_mut(),
+            head: ptr::null_mut(),
+            count: 0,
+        }
     }
 
     /// Makes `node` the first of the list; `false` if it is in a list already.
@@ -190,7 +198,11 @@ impl Dll2Owner {
     ///
     /// As of [`Dll2::add_before`]. `follows` may read the nodes, but not change the list.
     #[must_use]
-    pub unsafe fn add_sorted(owner: *mut Self, node: *mut Dll2, mut follows: impl FnMut(*mut Dll2) -> bool) -> bool {
+    pub unsafe fn add_sorted(
+        owner: *mut Self,
+        node: *mut Dll2,
+        mut follows: impl FnMut(*mut Dll2) -> bool,
+    ) -> bool {
         // SAFETY: the caller's promise; the links of a list lead to valid nodes.
         unsafe {
             if !Dll2::is_detached(node) {
@@ -200,7 +212,11 @@ impl Dll2Owner {
             while !next.is_null() && !follows(next) {
                 next = (*next).next;
             }
-            let prev = if next.is_null() { (*owner).tail } else { (*next).prev };
+            let prev = if next.is_null() {
+                (*owner).tail
+            } else {
+                (*next).prev
+            };
             Dll2::link(node, owner, prev, next);
         }
         true
@@ -229,7 +245,11 @@ impl Dll2Owner {
             while !prev.is_null() && !precedes(prev) {
                 prev = (*prev).prev;
             }
-            let next = if prev.is_null() { (*owner).head } else { (*prev).next };
+            let next = if prev.is_null() {
+                (*owner).head
+            } else {
+                (*prev).next
+            };
             Dll2::link(node, owner, prev, next);
         }
         true
@@ -289,7 +309,10 @@ mod tests {
 
     impl Item {
         fn boxed(value: i32) -> *mut Self {
-            Box::into_raw(Box::new(Self { value, node: Dll2::new() }))
+            Box::into_raw(Box::new(Self {
+                value,
+                node: Dll2::new(),
+            }))
         }
 
         fn node(this: *mut Self) -> *mut Dll2 {
@@ -298,7 +321,9 @@ mod tests {
         }
 
         fn of(node: *mut Dll2) -> *mut Self {
-            node.cast::<u8>().wrapping_sub(std::mem::offset_of!(Self, node)).cast()
+            node.cast::<u8>()
+                .wrapping_sub(std::mem::offset_of!(Self, node))
+                .cast()
         }
 
         fn value_of(node: *mut Dll2) -> i32 {
@@ -360,13 +385,20 @@ mod tests {
         let [a, b] = [1, 2].map(Item::boxed);
         // SAFETY: the items and the list live until the end of the test.
         unsafe {
-            assert!(!Dll2::add_before(Item::node(a), Item::node(b)), "b is in no list");
+            assert!(
+                !Dll2::add_before(Item::node(a), Item::node(b)),
+                "b is in no list"
+            );
             assert!(!Dll2::remove(Item::node(a)));
             assert!(Dll2Owner::add_tail(owner, Item::node(a)));
             assert!(!Dll2Owner::add_tail(owner, Item::node(a)));
             assert!(!Dll2Owner::add_head(owner, Item::node(a)));
             assert!(!Dll2Owner::add_sorted(owner, Item::node(a), |_| true));
-            assert!(!Dll2Owner::add_sorted_from_tail(owner, Item::node(a), |_| true));
+            assert!(!Dll2Owner::add_sorted_from_tail(
+                owner,
+                Item::node(a),
+                |_| true
+            ));
             assert_eq!(values(owner), [1]);
             drop(Box::from_raw(owner));
         }
@@ -402,35 +434,36 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn sorted_insertion_is_stable_from_either_end(input in proptest::collection::vec(0..8, 0..40)) {
-            let mut expected: Vec<(i32, usize)> = input.iter().copied().zip(0..).collect();
-            expected.sort();
-            for from_tail in [false, true] {
-                let owner = &raw mut *Box::leak(Box::new(Dll2Owner::new()));
-                let items: Vec<_> = input.iter().map(|&value| Item::boxed(value)).collect();
-                // SAFETY: the items and the list live until the end of the loop.
-                unsafe {
-                    for (&item, &value) in items.iter().zip(&input) {
-                        let node = Item::node(item);
-                        prop_assert!(if from_tail {
-                            Dll2Owner::add_sorted_from_tail(owner, node, |other| Item::value_of(other) <= value)
-                        } else {
-                            Dll2Owner::add_sorted(owner, node, |other| Item::value_of(other) > value)
+            #[test]
+            fn sorted_insertion_is_stable_from_either_end(input in proptest::collection::vec(0..8, 0..40)) {
+                let mut expected: Vec<(i32, usize)> = input.iter().copied().zip(0..).collect();
+                expected.sort();
+                for from_tail in [false, true] {
+                    let owner = &raw mut *Box::leak(Box::new(Dll2Owner::new()));
+                    let items: Vec<_> = input.iter().map(|&value| Item::boxed(value)).collect();
+                    // SAFETY: the items and the list live until the end of the loop.
+                    unsafe {
+                        for (&item, &value) in items.iter().zip(&input) {
+                            let node = Item::node(item);
+                            let added = if from_tail {
+                                Dll2Owner::add_sorted_from_tail(owner, node, |other| Item::value_of(other) <= value)
+    } else {
+                                Dll2Owner::add_sorted(owner, node, |other| Item::value_of(other) > value)
+    };
+    prop_assert!(added);
+                            values(owner);
+                        }
+                        let mut found = Vec::new();
+                        Dll2Owner::any(owner, |node| {
+                            let position = items.iter().position(|&item| Item::node(item) == node);
+                            found.push((Item::value_of(node), position.expect("one of ours")));
+                            false
                         });
-                        values(owner);
+                        prop_assert_eq!(&found, &expected);
+                        drop(Box::from_raw(owner));
                     }
-                    let mut found = Vec::new();
-                    Dll2Owner::any(owner, |node| {
-                        let position = items.iter().position(|&item| Item::node(item) == node);
-                        found.push((Item::value_of(node), position.expect("one of ours")));
-                        false
-                    });
-                    prop_assert_eq!(&found, &expected);
-                    drop(Box::from_raw(owner));
+                    items.into_iter().for_each(Item::free);
                 }
-                items.into_iter().for_each(Item::free);
             }
         }
-    }
 }
