@@ -216,7 +216,7 @@ impl<S: Read + Write> Client<S> {
     }
 
     fn fill(&mut self) -> usize {
-        let mut chunk = [0; 65536];
+        let mut chunk = [0; 16384];
         loop {
             match self.stream.read(&mut chunk) {
                 Ok(n) => {

@@ -106,7 +106,7 @@ impl Frame {
         matches!(self.kind, DATA | HEADERS) && self.flags & END_STREAM != 0
     }
 
-    /// The error code of RST_STREAM or GOAWAY.
+    /// The error code of `RST_STREAM` or GOAWAY.
     pub(crate) fn error_code(&self) -> Option<u32> {
         let at = match self.kind {
             RST_STREAM => 0,
@@ -257,7 +257,7 @@ impl<S: Read + Write> Client<S> {
             if let Some(frame) = self.parse() {
                 return Some(frame);
             }
-            let mut chunk = [0; 65536];
+            let mut chunk = [0; 16384];
             match self.stream.read(&mut chunk) {
                 Ok(0) => return None,
                 Ok(n) => self.unread.extend_from_slice(&chunk[..n]),
@@ -316,9 +316,8 @@ impl<S: Read + Write> Client<S> {
                 panic!("the server closed the connection in response {stream}: {response:?}");
             };
             self.acknowledge(&frame);
-            if frame.kind == GOAWAY {
-                panic!("GOAWAY {:?} in response {stream}", frame.error_code());
-            }
+            let code = frame.error_code();
+            assert!(frame.kind != GOAWAY, "GOAWAY {code:?} in response {stream}");
             if frame.stream != stream {
                 continue;
             }
@@ -359,7 +358,7 @@ impl<S: Read + Write> Client<S> {
         code
     }
 
-    /// Reads until a GOAWAY, or an RST_STREAM of this stream; `(frame kind, code)`. `None`: closed without.
+    /// Reads until a GOAWAY, or an `RST_STREAM` of this stream; `(frame kind, code)`. `None`: closed without.
     pub(crate) fn refusal(&mut self, stream: u32) -> Option<(u8, u32)> {
         while let Some(frame) = self.next() {
             self.acknowledge(&frame);

@@ -146,7 +146,15 @@ pub(crate) fn connect_with(
     config: Arc<ClientConfig>,
     host: &str,
 ) -> io::Result<TlsStream> {
-    let mut socket = super::h1::connect(port);
+    handshake(super::h1::connect(port), config, host)
+}
+
+/// Makes the handshake on a connected socket.
+pub(crate) fn handshake(
+    mut socket: TcpStream,
+    config: Arc<ClientConfig>,
+    host: &str,
+) -> io::Result<TlsStream> {
     let name = ServerName::try_from(host.to_owned()).expect("a host name");
     let mut session = ClientConnection::new(config, name).expect("a TLS session");
     while session.is_handshaking() {
@@ -155,7 +163,7 @@ pub(crate) fn connect_with(
     Ok(StreamOwned::new(session, socket))
 }
 
-/// Sends a ClientHello, nothing more, and returns the socket.
+/// Sends a `ClientHello`, nothing more, and returns the socket.
 pub(crate) fn half_handshake(port: u16, config: Arc<ClientConfig>) -> io::Result<TcpStream> {
     let mut socket = super::h1::connect(port);
     let name = ServerName::try_from("localhost").expect("a host name");
