@@ -30,8 +30,8 @@ const LETTERS: &[u8; 12] = b"EWNIDPHXCLUT";
 
 /// The terminal colour of each level, by the position of its bit.
 const COLOURS: [&str; LETTERS.len()] = [
-    "[31;1m", "[36;1m", "[35;1m", "[32;1m", "[34;1m", "[33;1m", "[33m", "[33m", "[33m", "[33;1m", "[0;1m",
-    "[31m",
+    "[31;1m", "[36;1m", "[35;1m", "[32;1m", "[34;1m", "[33;1m", "[33m", "[33m", "[33m", "[33;1m",
+    "[0;1m", "[31m",
 ];
 
 /// A log level: one bit of a context's mask, with lws's value.
@@ -158,11 +158,13 @@ impl<'b> Line<'b> {
         Self { buf, len }
     }
 
-    /// Resumes a line of `len` bytes that was begun in `buf`.
-    pub fn resume(buf: &'b mut [u8; LINE_MAX], len: usize) -> Self {
+    /// Resumes a line of which `len` bytes were begun in `buf`, with the text, `wanted` bytes, already written
+    /// after them as far as it fits; and ends it.
+    pub fn resume_with_text(buf: &'b mut [u8; LINE_MAX], len: usize, wanted: usize) -> Self {
         let len = len.min(LINE_END);
-        buf[len] = 0;
-        Self { buf, len }
+        let mut line = Self { buf, len };
+        line.end(wanted);
+        line
     }
 
     /// Appends to the line, as much as fits.
@@ -197,12 +199,21 @@ impl<'b> Line<'b> {
     pub fn tag_and_text(&mut self, tag: &dyn fmt::Display, text: fmt::Arguments<'_>) {
         let start = self.len;
         // Counting is infallible, and an application's `Display` that gives up loses only its own words.
-        let _ = write!(Cutting { line: self, wanted: 0 }, "{tag}");
+        let _ = write!(
+            Cutting {
+                line: self,
+                wanted: 0
+            },
+            "{tag}"
+        );
         if self.len > start {
             self.prefix(b": ");
         }
         let prefixes = self.len;
-        let mut cutting = Cutting { line: self, wanted: 0 };
+        let mut cutting = Cutting {
+            line: self,
+            wanted: 0,
+        };
         let _ = cutting.write_fmt(text);
         let wanted = cutting.wanted;
         self.len = prefixes;
@@ -219,9 +230,15 @@ impl<'b> Line<'b> {
         &self.buf[..=self.len]
     }
 
-    /// The whole buffer, for a C callback to append to; tell [`Line::resume`] how far it got.
+    /// The whole buffer, for a C callback to append to; tell [`Line::extend_to`] how far it got.
     pub fn buffer(&mut self) -> &mut [u8; LINE_MAX] {
         self.buf
+    }
+
+    /// Counts in what was appended in the [`buffer`](Line::buffer): the line is `len` bytes long now.
+    pub fn extend_to(&mut self, len: usize) {
+        self.len = len.clamp(self.len, LINE_END);
+        self.buf[self.len] = 0;
     }
 }
 
@@ -245,7 +262,10 @@ impl fmt::Write for Cutting<'_, '_> {
 pub fn timestamp(level: u32) -> ([u8; 64], usize) {
     let mut stamp = [0; 64];
     let capacity = stamp.len();
-    let letter = match level.is_power_of_two().then(|| level.trailing_zeros() as usize) {
+    let letter = match level
+        .is_power_of_two()
+        .then(|| level.trailing_zeros() as usize)
+    {
         Some(bit) if bit < LETTERS.len() => LETTERS[bit] as char,
         _ => return (stamp, 0),
     };
@@ -273,7 +293,9 @@ pub fn timestamp(level: u32) -> ([u8; 64], usize) {
 pub fn write_stderr(level: u32, line: &[u8]) {
     static TERMINAL: OnceLock<bool> = OnceLock::new();
     let mut stderr = std::io::stderr().lock();
-    let colour = level.checked_ilog2().and_then(|bit| COLOURS.get(bit as usize));
+    let colour = level
+        .checked_ilog2()
+        .and_then(|bit| COLOURS.get(bit as usize));
     // There is nowhere left to report that stderr is gone.
     let _ = match colour {
         Some(colour) if *TERMINAL.get_or_init(|| std::io::stderr().is_terminal()) => {
@@ -341,7 +363,10 @@ mod tests {
 
     impl Kept {
         fn new(mask: u32) -> Self {
-            Self { mask, lines: RefCell::default() }
+            Self {
+                mask,
+                lines: RefCell::default(),
+            }
         }
     }
 

@@ -3,7 +3,10 @@
 
 use std::ffi::{c_int, c_uint, c_void};
 
-use super::{lws, lws_context, lws_extension};
+use super::{
+    LWS_PRE, lws, lws_context, lws_extension, lws_filefd_type, lws_filepos_t, lws_sockfd_type,
+    lws_usec_t, lws_write_protocol,
+};
 
 /// `enum lws_callback_reasons` as C passes it: any value.
 pub type enum_lws_callback_reasons = c_uint;
@@ -92,3 +95,32 @@ pub type mount_cache_bits = u8;
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct bit_of_previous([u8; 0]);
+
+/// Events that mean the end of a descriptor.
+pub const LWS_POLLHUP: c_int = (libc::POLLHUP | libc::POLLERR) as c_int;
+/// Event: readable.
+pub const LWS_POLLIN: c_int = libc::POLLIN as c_int;
+/// Event: writable.
+pub const LWS_POLLOUT: c_int = libc::POLLOUT as c_int;
+/// No socket.
+pub const LWS_SOCK_INVALID: lws_sockfd_type = -1;
+/// No file.
+pub const LWS_INVALID_FILE: lws_filefd_type = -1;
+/// Microseconds in a second.
+pub const LWS_US_PER_SEC: lws_usec_t = 1_000_000;
+/// Microseconds in a second.
+pub const LWS_USEC_PER_SEC: lws_usec_t = LWS_US_PER_SEC;
+/// Milliseconds in a second.
+pub const LWS_MS_PER_SEC: lws_usec_t = 1000;
+/// Microseconds in a millisecond.
+pub const LWS_US_PER_MS: lws_usec_t = 1000;
+/// Nanoseconds in a microsecond.
+pub const LWS_NS_PER_US: lws_usec_t = 1000;
+/// Timer calls: cancel instead.
+pub const LWS_SET_TIMER_USEC_CANCEL: lws_usec_t = -1;
+/// There is no content-length.
+pub const LWS_ILLEGAL_HTTP_CONTENT_LEN: lws_filepos_t = lws_filepos_t::MAX;
+/// The former name of `LWS_PRE`.
+pub const LWS_SEND_BUFFER_PRE_PADDING: usize = LWS_PRE;
+/// What raw roles write.
+pub const LWS_WRITE_RAW: enum_lws_write_protocol = lws_write_protocol::LWS_WRITE_HTTP.c();

@@ -1,6 +1,6 @@
 //! HTTP: mounts, header tokens, status codes.
 
-use std::ffi::{c_char, c_int, c_uint};
+use std::ffi::{c_char, c_int, c_longlong, c_uint, c_ulonglong, c_void};
 
 use super::{
     bit_of_previous, enum_lws_cgi_hdr_state, enum_lws_enum_stdinouterr, lws,
@@ -8,9 +8,9 @@ use super::{
 };
 
 /// An amount of bytes or an offset in a file.
-pub type lws_filepos_t = u64;
+pub type lws_filepos_t = c_ulonglong;
 /// A distance in a file.
-pub type lws_fileofs_t = i64;
+pub type lws_fileofs_t = c_longlong;
 
 /// What a mount serves.
 #[repr(C)]
@@ -127,6 +127,34 @@ pub struct lws_process_html_args {
     pub chunked: c_int,
 }
 assert_layout!(lws_process_html_args, 24, {p: 0, len: 8, max_len: 12, r#final: 16, chunked: 20});
+
+/// Gives the value of a variable of `lws_chunked_html_process()` by its index, or NULL.
+pub type lws_process_html_state_cb =
+    Option<unsafe extern "C" fn(data: *mut c_void, index: c_int) -> *const c_char>;
+
+/// State of `lws_chunked_html_process()`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct lws_process_html_state {
+    /// Where a variable that is not complete begins.
+    pub start: *mut c_char,
+    /// What was taken of it so far.
+    pub swallow: [c_char; 16],
+    /// How much that is, in bytes.
+    pub pos: c_int,
+    /// First argument of `replace`.
+    pub data: *mut c_void,
+    /// Names of the variables.
+    pub vars: *const *const c_char,
+    /// How many variables.
+    pub count_vars: c_int,
+    /// Gives their values.
+    pub replace: lws_process_html_state_cb,
+}
+
+/// Called per custom header of a request: `nlen` bytes of name, not terminated.
+pub type lws_hdr_custom_fe_cb_t =
+    Option<unsafe extern "C" fn(name: *const c_char, nlen: c_int, opaque: *mut c_void)>;
 
 /// HTTP status codes.
 #[repr(C)]
