@@ -278,7 +278,7 @@ pub fn fuzz(bytes: &[u8]) {
         loop {
             match server.poll(&mut input) {
                 Ok(Event::NeedMore) if matches!(server.state, State::Complete) => {
-                    server.next_request()
+                    server.next_request();
                 }
                 Ok(Event::NeedMore) => break,
                 Ok(_) => {}

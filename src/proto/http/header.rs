@@ -411,8 +411,14 @@ fn check_authority(uri: &Uri, headers: &HeaderMap) -> Result<(), Reject> {
 
 /// Whether a `Host` value has only what a host and a port may have (RFC 9110 §7.2). It may be empty.
 pub(in crate::proto) fn is_host(host: &[u8]) -> bool {
-    host.iter()
-        .all(|&byte| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:%[]".contains(&byte))
+    host.iter().all(|&byte| {
+        byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&'
+                    ..=b',' | b';' | b'=' | b':' | b'%' | b'[' | b']'
+            )
+    })
 }
 
 fn content_of(headers: &HeaderMap) -> usize {
@@ -595,7 +601,7 @@ mod tests {
         assert_eq!(table.custom(b"\xff"), None);
         let mut seen = Vec::new();
         table.for_each_custom(b"x-", |name, value| {
-            seen.push((name.to_owned(), value.to_vec()))
+            seen.push((name.to_owned(), value.to_vec()));
         });
         table.for_each_custom(b"", |name, _| seen.push((name.to_owned(), Vec::new())));
         let names: Vec<&str> = seen.iter().map(|(name, _)| name.as_str()).collect();
