@@ -123,7 +123,7 @@ pub(super) fn parse(
             .map_err(|_| Reject::HeadersTooLarge)?;
     }
     let info = framing.conclude(version)?;
-    let table = HeaderTable::from_h1(method, version, target.as_bytes(), headers)?;
+    let table = HeaderTable::from_h1(method, version, target.as_bytes(), headers, head.len())?;
     Ok((table, info))
 }
 

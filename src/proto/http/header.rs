@@ -82,7 +82,7 @@ pub struct HeaderTable {
     authority: Option<Authority>,
     protocol: Option<h2::ext::Protocol>,
     headers: HeaderMap,
-    /// Bytes of names and values in `headers`.
+    /// Bytes of text that `headers` holds: names and values on h2, the whole head on h1.
     content: usize,
 }
 
@@ -122,12 +122,13 @@ impl HeaderTable {
         })
     }
 
-    /// The table of an h1 request whose head was checked by the h1 parser.
+    /// The table of an h1 request whose head, of `content` bytes, was checked by the h1 parser.
     pub(in crate::proto) fn from_h1(
         method: Method,
         version: Version,
         target: &[u8],
         headers: HeaderMap,
+        content: usize,
     ) -> Result<Self, Reject> {
         if method == Method::Connect {
             return Err(Reject::NotImplemented("CONNECT"));
@@ -137,7 +138,6 @@ impl HeaderTable {
             query,
             authority,
         } = checked_target(target, method)?;
-        let content = content_of(&headers);
         Ok(Self {
             method,
             version,
@@ -449,7 +449,8 @@ mod tests {
 
     fn h1(method: Method, target: &str, headers: &[(&str, &str)]) -> HeaderTable {
         let headers = h2_parts("GET", "/", headers).headers;
-        HeaderTable::from_h1(method, Version::Http11, target.as_bytes(), headers).unwrap()
+        let content = content_of(&headers);
+        HeaderTable::from_h1(method, Version::Http11, target.as_bytes(), headers, content).unwrap()
     }
 
     fn text(table: &HeaderTable, token: Token) -> Option<String> {

@@ -150,7 +150,8 @@ fn split_absolute(target: &[u8]) -> Result<(Option<Authority>, &[u8]), BadTarget
 
 /// Decodes and normalises a path, and ends it with a NUL.
 fn decode_path(path: &[u8]) -> Result<Vec<u8>, BadTarget> {
-    let mut out = Vec::with_capacity(path.len() + 2);
+    // Exact for a plain path, so that the table need not shrink it.
+    let mut out = Vec::with_capacity(path.len() + 1);
     if is_plain(path) {
         out.extend_from_slice(path);
     } else {
