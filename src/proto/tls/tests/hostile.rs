@@ -28,9 +28,11 @@ fn plain_http_is_recognised() {
 }
 
 #[test]
-fn looks_like_tls_needs_two_bytes() {
+fn tls_is_told_from_the_first_bytes_that_arrive() {
     assert!(!looks_like_tls(b""));
-    assert!(!looks_like_tls(b"\x16"));
+    assert!(looks_like_tls(b"\x16"));
+    assert!(!looks_like_tls(b"G"));
+    assert!(!looks_like_tls(b"\x80\x2e"));
     assert!(!looks_like_tls(b"\x16\x02\x00"));
     assert!(looks_like_tls(b"\x16\x03"));
     assert!(looks_like_tls(b"\x16\x03\x01\x02\x00\x01"));
