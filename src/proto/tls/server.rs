@@ -188,8 +188,11 @@ impl TlsServer {
         self.sni.as_deref()
     }
 
-    /// Queues `close_notify`: we will send nothing more. Once is enough; does nothing before the end of
-    /// the handshake and after an error, when the peer is told otherwise or not at all.
+    /// Queues `close_notify`: we send nothing more, and what still arrives is ignored, whether good or bad.
+    /// The connection is over when the socket says so.
+    ///
+    /// Once is enough. Does nothing before the end of the handshake and after an error, when the peer is
+    /// told otherwise or not at all.
     pub fn send_close_notify(&mut self) {
         if self.failure.is_some() {
             return;

@@ -28,9 +28,11 @@ fn plain_http_is_recognised() {
 }
 
 #[test]
-fn looks_like_tls_needs_two_bytes() {
+fn tls_is_told_from_the_first_bytes_that_arrive() {
     assert!(!looks_like_tls(b""));
-    assert!(!looks_like_tls(b"\x16"));
+    assert!(looks_like_tls(b"\x16"));
+    assert!(!looks_like_tls(b"G"));
+    assert!(!looks_like_tls(b"\x80\x2e"));
     assert!(!looks_like_tls(b"\x16\x02\x00"));
     assert!(looks_like_tls(b"\x16\x03"));
     assert!(looks_like_tls(b"\x16\x03\x01\x02\x00\x01"));
@@ -193,5 +195,28 @@ fn a_fatal_alert_of_the_client_is_reported() {
         let error = pair.give_server(&alert).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AlertReceived);
         assert!(error.to_string().contains("UnknownCA"), "{error}");
+    }
+}
+
+#[test]
+fn random_bytes_never_panic() {
+    let config = server_config(&options()).unwrap();
+    let client = Arc::new(client_config(&[TLS13, TLS12], &[]));
+    let bytes = noise(200_000);
+    for (i, junk) in bytes.chunks(100).enumerate() {
+        // As the first bytes behind a good record header, and in the place of the second flight.
+        let mut server = TlsServer::new();
+        let header = [22, 3, 1, 0, 100];
+        let _ = server.receive(&[&header, junk].concat(), |_| None);
+
+        if i % 20 == 0 {
+            let mut pair = Pair::new(Arc::clone(&client), &config);
+            let hello = pair.client_output();
+            pair.give_server(&hello).unwrap();
+            let kind = 20 + (i / 20 % 4) as u8;
+            let record = [&[kind, 3, 3, 0, 100], junk].concat();
+            let error = pair.give_server(&record).unwrap_err();
+            assert_ne!(error.kind(), ErrorKind::Internal, "{error}");
+        }
     }
 }
