@@ -593,7 +593,7 @@ enum lws_callback_reasons {
     LWS_CALLBACK_PROTOCOL_DESTROY = 28,
     /// The first callback of a wsi, sent to the vhost's first protocol.
     LWS_CALLBACK_WSI_CREATE = 29,
-    /// The last callback of a wsi, sent to the vhost's first protocol. Exactly one for each WSI_CREATE.
+    /// The last callback of a wsi, sent to the vhost's first protocol. Exactly one for each `LWS_CALLBACK_WSI_CREATE`.
     LWS_CALLBACK_WSI_DESTROY = 30,
     /// Return an id of the calling thread, or 0.
     LWS_CALLBACK_GET_THREAD_ID = 31,
@@ -779,7 +779,7 @@ enum lws_client_connect_ssl_connection_flags {
     LCCSCF_ALLOW_EXPIRED = 8,
     /// Accept any certificate.
     LCCSCF_ALLOW_INSECURE = 16,
-    /// h2: send END_STREAM the way older nghttp2 servers need it.
+    /// h2: send `END_STREAM` the way older nghttp2 servers need it.
     LCCSCF_H2_QUIRK_NGHTTP2_END_STREAM = 32,
     /// h2: tolerate a peer that overflows the window.
     LCCSCF_H2_QUIRK_OVERFLOWS_TXCR = 64,
@@ -831,7 +831,7 @@ enum lws_client_connect_ssl_connection_flags {
 enum lws_event_lib_ops_flags {
     /// No flag in this version: its value is 0.
     LELOF_DESTROY_FINAL = 0,
-    /// The loop is poll() in the service call itself.
+    /// The loop is `poll()` in the service call itself.
     LELOF_ISPOLL = 1,
 };
 
@@ -1149,21 +1149,21 @@ enum lws_token_indexes {
 
 /// Index of an h2 setting (RFC 9113 section 6.5.2) in `http2_settings`.
 enum lws_h2_settings {
-    /// SETTINGS_HEADER_TABLE_SIZE.
+    /// `SETTINGS_HEADER_TABLE_SIZE`.
     H2SET_HEADER_TABLE_SIZE = 1,
-    /// SETTINGS_ENABLE_PUSH.
+    /// `SETTINGS_ENABLE_PUSH`.
     H2SET_ENABLE_PUSH = 2,
-    /// SETTINGS_MAX_CONCURRENT_STREAMS.
+    /// `SETTINGS_MAX_CONCURRENT_STREAMS`.
     H2SET_MAX_CONCURRENT_STREAMS = 3,
-    /// SETTINGS_INITIAL_WINDOW_SIZE.
+    /// `SETTINGS_INITIAL_WINDOW_SIZE`.
     H2SET_INITIAL_WINDOW_SIZE = 4,
-    /// SETTINGS_MAX_FRAME_SIZE.
+    /// `SETTINGS_MAX_FRAME_SIZE`.
     H2SET_MAX_FRAME_SIZE = 5,
-    /// SETTINGS_MAX_HEADER_LIST_SIZE.
+    /// `SETTINGS_MAX_HEADER_LIST_SIZE`.
     H2SET_MAX_HEADER_LIST_SIZE = 6,
     /// Not assigned.
     H2SET_RESERVED7 = 7,
-    /// SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441).
+    /// `SETTINGS_ENABLE_CONNECT_PROTOCOL` (RFC 8441).
     H2SET_ENABLE_CONNECT_PROTOCOL = 8,
     /// How many there are.
     H2SET_COUNT = 9,
@@ -1739,6 +1739,47 @@ struct ssl_ctx_st;
 /// OpenSSL's `SSL`. TLS is not OpenSSL here: pointers to it are NULL or refused.
 struct ssl_st;
 
+/// Takes a complete log line, NUL-terminated; called on the thread that logs.
+typedef void (*lws_log_emit_t)(int level, const char *line);
+
+/// Takes a complete log line of `len` bytes with its log context.
+typedef void (*lws_log_emit_cx_t)(struct lws_log_cx *cx, int level, const char *line, size_t len);
+
+/// The emitter of a log context: `emit_cx` if `lll_flags` has `LLLF_LOG_CONTEXT_AWARE`, else `emit`.
+union lws_log_cx_emit {
+    /// Takes lines.
+    lws_log_emit_t emit;
+    /// Takes lines with their log context.
+    lws_log_emit_cx_t emit_cx;
+};
+
+/// Something begins (`_new` is 1) or ceases (-1) to use the log context.
+typedef void (*lws_log_use_cx_t)(struct lws_log_cx *cx, int _new);
+
+/// Writes what comes before a log line about `obj`: at `*p`, up to `e`, advancing `*p`.
+typedef void (*lws_log_prepend_cx_t)(struct lws_log_cx *cx, void *obj, char **p, char *e);
+
+/// A log context: levels and destination of what concerns one context, vhost or connection. It must
+/// outlive whatever it is given to.
+struct lws_log_cx {
+    /// The emitter.
+    union lws_log_cx_emit u;
+    /// Told when a user comes or goes; may be NULL.
+    lws_log_use_cx_t refcount_cb;
+    /// What comes before each line; may be NULL.
+    lws_log_prepend_cx_t prepend;
+    /// The log context whose `prepend` comes before; may be NULL.
+    struct lws_log_cx *parent;
+    /// For the program.
+    void *opaque;
+    /// For the emitter: `lws_log_emit_cx_file()` keeps its fd here.
+    void *stg;
+    /// `LLL_*` and `LLLF_*`.
+    uint32_t lll_flags;
+    /// How many users there are; the library counts.
+    int32_t refcount;
+};
+
 /// An IPv4 or IPv6 address with port; the family says which.
 union lws_sockaddr46_u {
     /// As IPv6.
@@ -1826,47 +1867,6 @@ struct lws_retry_bo {
 
 /// How to retry, and how to notice that a connection is dead.
 typedef struct lws_retry_bo lws_retry_bo_t;
-
-/// Takes a complete log line, NUL-terminated; called on the thread that logs.
-typedef void (*lws_log_emit_t)(int level, const char *line);
-
-/// Takes a complete log line of `len` bytes with its log context.
-typedef void (*lws_log_emit_cx_t)(struct lws_log_cx *cx, int level, const char *line, size_t len);
-
-/// The emitter of a log context: `emit_cx` if `lll_flags` has `LLLF_LOG_CONTEXT_AWARE`, else `emit`.
-union lws_log_cx_emit {
-    /// Takes lines.
-    lws_log_emit_t emit;
-    /// Takes lines with their log context.
-    lws_log_emit_cx_t emit_cx;
-};
-
-/// Something begins (`_new` is 1) or ceases (-1) to use the log context.
-typedef void (*lws_log_use_cx_t)(struct lws_log_cx *cx, int _new);
-
-/// Writes what comes before a log line about `obj`: at `*p`, up to `e`, advancing `*p`.
-typedef void (*lws_log_prepend_cx_t)(struct lws_log_cx *cx, void *obj, char **p, char *e);
-
-/// A log context: levels and destination of what concerns one context, vhost or connection. It must
-/// outlive whatever it is given to.
-struct lws_log_cx {
-    /// The emitter.
-    union lws_log_cx_emit u;
-    /// Told when a user comes or goes; may be NULL.
-    lws_log_use_cx_t refcount_cb;
-    /// What comes before each line; may be NULL.
-    lws_log_prepend_cx_t prepend;
-    /// The log context whose `prepend` comes before; may be NULL.
-    struct lws_log_cx *parent;
-    /// For the program.
-    void *opaque;
-    /// For the emitter: `lws_log_emit_cx_file()` keeps its fd here.
-    void *stg;
-    /// `LLL_*` and `LLLF_*`.
-    uint32_t lll_flags;
-    /// How many users there are; the library counts.
-    int32_t refcount;
-};
 
 /// A log context.
 typedef struct lws_log_cx lws_log_cx_t;
@@ -2112,10 +2112,7 @@ struct lws_system_ops {
     /// Take a measurement.
     int (*metric_report)(lws_metric_pub_t *mdata);
     /// Find a trusted certificate by its subject key id.
-    int (*jit_trust_query)(struct lws_context *cx,
-                           const uint8_t *skid,
-                           size_t skid_len,
-                           void *got_opaque);
+    int (*jit_trust_query)(struct lws_context *cx, const uint8_t *skid, size_t skid_len, void *got_opaque);
     /// How long the system takes to wake, in microseconds.
     uint32_t wake_latency_us;
 };
@@ -2767,6 +2764,140 @@ struct lws_ext_option_arg {
     /// Length of the value in bytes.
     int len;
 };
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/// Sets which log levels the process emits, and how.
+///
+/// `level` is the `LLL_*` bits to emit, or'ed. At the start it is `LLL_ERR | LLL_WARN | LLL_NOTICE`, to
+/// stderr, in colour if that is a terminal.
+///
+/// `log_emit_function` takes each line from now on; NULL leaves it as it is. It gets a NUL-terminated line
+/// of at most 254 characters that starts with the time and ends in a newline; the line is only valid during
+/// the call. It is called on the thread that logs, from inside any function of the library: it may log,
+/// but must not call anything else of the library. With `LLLF_LOG_CONTEXT_AWARE` in `level` the function
+/// is called as a `lws_log_emit_cx_t`.
+///
+/// May be called at any time, before a context exists too, from any thread.
+///
+/// The caller guarantees:
+/// `log_emit_function` is NULL or may be called from any thread, in the form that `level` says.
+void lws_set_log_level(int level, lws_log_emit_t log_emit_function);
+
+/// Returns 1 if a process-wide line of `level` (`LLL_*`, or several or'ed) would be emitted, else 0.
+///
+/// Worth asking before composing something costly. Any thread.
+///
+/// The caller guarantees:
+/// None: callable at any time.
+int lwsl_visible(int level);
+
+/// Writes what a log line of `level` starts with now, `"[2018/11/13 07:41:57:3989] N: "`, local time with
+/// four decimals of the second, into the `len` bytes at `p`, NUL-terminated.
+///
+/// Returns the characters written, at most `len`; 0 and an empty string if `level` is not exactly one of
+/// `LLL_*`, or if `p` is NULL or `len` is 0.
+///
+/// The caller guarantees:
+/// `p` is NULL or has room for `len` bytes.
+int lwsl_timestamp(int level, char *p, size_t len);
+
+/// An emitter for `lws_set_log_level()`: stderr, in colour if that is a terminal.
+///
+/// `line` is written as it is, without a newline added; NULL writes nothing. The time is already part of the
+/// lines that the library passes.
+///
+/// The caller guarantees:
+/// `line` is NULL or a C string.
+void lwsl_emit_stderr(int level, const char *line);
+
+/// The same as `lwsl_emit_stderr()`: neither adds a time to `line`.
+///
+/// The caller guarantees:
+/// `line` is NULL or a C string.
+void lwsl_emit_stderr_notimestamp(int level, const char *line);
+
+/// An emitter for `lws_set_log_level()`: the system log.
+///
+/// Errors, warnings, notices and infos have the priorities of these names, everything else is
+/// `LOG_DEBUG`. `line` may be NULL, which logs nothing.
+///
+/// The caller guarantees:
+/// `line` is NULL or a C string.
+void lwsl_emit_syslog(int level, const char *line);
+
+/// Logs `len` bytes at `vbuf` as a hex dump, process-wide, if `level` (`LLL_*`) is visible.
+///
+/// A NULL `vbuf` or a zero `len` is logged as that.
+///
+/// The caller guarantees:
+/// `vbuf` is NULL or `len` bytes are readable there.
+void lwsl_hexdump_level(int level, const void *vbuf, size_t len);
+
+/// Logs `len` bytes at `buf` as a hex dump at `LLL_DEBUG`, process-wide.
+///
+/// The caller guarantees:
+/// `buf` is NULL or `len` bytes are readable there.
+void lwsl_hexdump(const void *buf, size_t len);
+
+/// Logs `len` bytes at `vbuf` as a hex dump in log context `cx` (NULL: process-wide), if it emits
+/// `hexdump_level`.
+///
+/// `prep` may be NULL; else it writes what comes before each line, given `obj`.
+///
+/// The caller guarantees:
+/// `cx` is NULL or a valid log context; `prep` accepts `obj`; `vbuf` is NULL or `len` bytes are readable
+/// there.
+void lwsl_hexdump_level_cx(struct lws_log_cx *cx,
+                           lws_log_prepend_cx_t prep,
+                           void *obj,
+                           int hexdump_level,
+                           const void *vbuf,
+                           size_t len);
+
+/// Counts a user of log context `cx` in (`_new` is 1) or out (-1), and tells its `refcount_cb`.
+///
+/// NULL `cx` is ignored, and so is a user going out where none is counted, which is logged as an error.
+/// Not thread-safe: one thread for one log context.
+///
+/// The caller guarantees:
+/// `cx` is NULL or a valid log context.
+void lwsl_refcount_cx(struct lws_log_cx *cx, int _new);
+
+/// An emitter for a log context with `LLLF_LOG_CONTEXT_AWARE`: the file that `lws_log_use_cx_file()`
+/// keeps open.
+///
+/// Lines are lost while the file is not open; a failing write is reported on stderr.
+///
+/// The caller guarantees:
+/// `cx` is NULL or a valid log context whose `refcount_cb` is `lws_log_use_cx_file()`; `line` is NULL or
+/// has `len` bytes.
+void lws_log_emit_cx_file(struct lws_log_cx *cx, int _level, const char *line, size_t len);
+
+/// A `refcount_cb` for a log context that logs to a file: `opaque` is the path, a C string.
+///
+/// The file is created or emptied (mode 0600) when the first user comes, and closed when the last one
+/// goes; its fd is kept in `stg`. That it cannot be opened is reported on stderr.
+///
+/// The caller guarantees:
+/// `cx` is NULL or a valid log context whose `opaque` is NULL or a C string, and whose `stg` is its own.
+void lws_log_use_cx_file(struct lws_log_cx *cx, int _new);
+
+extern void ferrows_log(void);
+
+extern void ferrows_logv(void);
+
+extern void ferrows_log_cx(void);
+
+extern void ferrows_snprintf(void);
+
+extern void ferrows_open(void);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
 
 #ifdef __cplusplus
 extern "C" {
