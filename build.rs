@@ -142,13 +142,15 @@ impl Sources {
         text
     }
 
-    /// `ferrows.h`: what `stats.rs` exports.
+    /// `ferrows.h`: what `stats.rs` exports. `opaque.rs` is read for the handles in its signatures.
     fn ferrows_h(&self) -> String {
-        let rust: Vec<&PathBuf> = self
+        let stats: Vec<&PathBuf> = self
             .rust()
             .filter(|path| is_named(path, "stats.rs"))
             .collect();
-        let names = declared_names(&rust);
+        let names = declared_names(&stats);
+        let handles = self.rust().filter(|path| is_named(path, "opaque.rs"));
+        let rust: Vec<&PathBuf> = stats.iter().copied().chain(handles).collect();
         let mut text = self.prelude("ferrows-head.h");
         text += &self.bindings(&rust, &names.all, &[]);
         text += "\n#endif\n";
