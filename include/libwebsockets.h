@@ -2276,8 +2276,8 @@ struct lws_plugin_evlib {
 /// the one of `lws_create_vhost()`. The others are for the context only. Protocols, mounts, options
 /// and strings that they point to must live as long as the vhost, except where "copied" is said.
 ///
-/// A member that is set and that the library does not honour makes the creation fail with a log line
-/// at ERR that names it, where ignoring it would weaken security; otherwise it is logged as a warning.
+/// A member that is set and that the library does not honour is named in a log line at ERR; where
+/// ignoring it would weaken security, the creation fails.
 struct lws_context_creation_info {
     /// (vhost) Interface or address to listen on, or path of a unix socket ("@" first: abstract).
     /// NULL for all interfaces.

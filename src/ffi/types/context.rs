@@ -103,8 +103,8 @@ pub const LWS_SERVER_OPTION_DISABLE_TLS_SESSION_CACHE: u64 = 1_u64 << 39;
 /// the one of `lws_create_vhost()`. The others are for the context only. Protocols, mounts, options
 /// and strings that they point to must live as long as the vhost, except where "copied" is said.
 ///
-/// A member that is set and that the library does not honour makes the creation fail with a log line
-/// at ERR that names it, where ignoring it would weaken security; otherwise it is logged as a warning.
+/// A member that is set and that the library does not honour is named in a log line at ERR; where
+/// ignoring it would weaken security, the creation fails.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct lws_context_creation_info {
