@@ -593,7 +593,7 @@ enum lws_callback_reasons {
     LWS_CALLBACK_PROTOCOL_DESTROY = 28,
     /// The first callback of a wsi, sent to the vhost's first protocol.
     LWS_CALLBACK_WSI_CREATE = 29,
-    /// The last callback of a wsi, sent to the vhost's first protocol. Exactly one for each WSI_CREATE.
+    /// The last callback of a wsi, sent to the vhost's first protocol. Exactly one for each `LWS_CALLBACK_WSI_CREATE`.
     LWS_CALLBACK_WSI_DESTROY = 30,
     /// Return an id of the calling thread, or 0.
     LWS_CALLBACK_GET_THREAD_ID = 31,
@@ -779,7 +779,7 @@ enum lws_client_connect_ssl_connection_flags {
     LCCSCF_ALLOW_EXPIRED = 8,
     /// Accept any certificate.
     LCCSCF_ALLOW_INSECURE = 16,
-    /// h2: send END_STREAM the way older nghttp2 servers need it.
+    /// h2: send `END_STREAM` the way older nghttp2 servers need it.
     LCCSCF_H2_QUIRK_NGHTTP2_END_STREAM = 32,
     /// h2: tolerate a peer that overflows the window.
     LCCSCF_H2_QUIRK_OVERFLOWS_TXCR = 64,
@@ -831,7 +831,7 @@ enum lws_client_connect_ssl_connection_flags {
 enum lws_event_lib_ops_flags {
     /// No flag in this version: its value is 0.
     LELOF_DESTROY_FINAL = 0,
-    /// The loop is poll() in the service call itself.
+    /// The loop is `poll()` in the service call itself.
     LELOF_ISPOLL = 1,
 };
 
@@ -1149,21 +1149,21 @@ enum lws_token_indexes {
 
 /// Index of an h2 setting (RFC 9113 section 6.5.2) in `http2_settings`.
 enum lws_h2_settings {
-    /// SETTINGS_HEADER_TABLE_SIZE.
+    /// `SETTINGS_HEADER_TABLE_SIZE`.
     H2SET_HEADER_TABLE_SIZE = 1,
-    /// SETTINGS_ENABLE_PUSH.
+    /// `SETTINGS_ENABLE_PUSH`.
     H2SET_ENABLE_PUSH = 2,
-    /// SETTINGS_MAX_CONCURRENT_STREAMS.
+    /// `SETTINGS_MAX_CONCURRENT_STREAMS`.
     H2SET_MAX_CONCURRENT_STREAMS = 3,
-    /// SETTINGS_INITIAL_WINDOW_SIZE.
+    /// `SETTINGS_INITIAL_WINDOW_SIZE`.
     H2SET_INITIAL_WINDOW_SIZE = 4,
-    /// SETTINGS_MAX_FRAME_SIZE.
+    /// `SETTINGS_MAX_FRAME_SIZE`.
     H2SET_MAX_FRAME_SIZE = 5,
-    /// SETTINGS_MAX_HEADER_LIST_SIZE.
+    /// `SETTINGS_MAX_HEADER_LIST_SIZE`.
     H2SET_MAX_HEADER_LIST_SIZE = 6,
     /// Not assigned.
     H2SET_RESERVED7 = 7,
-    /// SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441).
+    /// `SETTINGS_ENABLE_CONNECT_PROTOCOL` (RFC 8441).
     H2SET_ENABLE_CONNECT_PROTOCOL = 8,
     /// How many there are.
     H2SET_COUNT = 9,
@@ -1739,6 +1739,47 @@ struct ssl_ctx_st;
 /// OpenSSL's `SSL`. TLS is not OpenSSL here: pointers to it are NULL or refused.
 struct ssl_st;
 
+/// Takes a complete log line, NUL-terminated; called on the thread that logs.
+typedef void (*lws_log_emit_t)(int level, const char *line);
+
+/// Takes a complete log line of `len` bytes with its log context.
+typedef void (*lws_log_emit_cx_t)(struct lws_log_cx *cx, int level, const char *line, size_t len);
+
+/// The emitter of a log context: `emit_cx` if `lll_flags` has `LLLF_LOG_CONTEXT_AWARE`, else `emit`.
+union lws_log_cx_emit {
+    /// Takes lines.
+    lws_log_emit_t emit;
+    /// Takes lines with their log context.
+    lws_log_emit_cx_t emit_cx;
+};
+
+/// Something begins (`_new` is 1) or ceases (-1) to use the log context.
+typedef void (*lws_log_use_cx_t)(struct lws_log_cx *cx, int _new);
+
+/// Writes what comes before a log line about `obj`: at `*p`, up to `e`, advancing `*p`.
+typedef void (*lws_log_prepend_cx_t)(struct lws_log_cx *cx, void *obj, char **p, char *e);
+
+/// A log context: levels and destination of what concerns one context, vhost or connection. It must
+/// outlive whatever it is given to.
+struct lws_log_cx {
+    /// The emitter.
+    union lws_log_cx_emit u;
+    /// Told when a user comes or goes; may be NULL.
+    lws_log_use_cx_t refcount_cb;
+    /// What comes before each line; may be NULL.
+    lws_log_prepend_cx_t prepend;
+    /// The log context whose `prepend` comes before; may be NULL.
+    struct lws_log_cx *parent;
+    /// For the program.
+    void *opaque;
+    /// For the emitter: `lws_log_emit_cx_file()` keeps its fd here.
+    void *stg;
+    /// `LLL_*` and `LLLF_*`.
+    uint32_t lll_flags;
+    /// How many users there are; the library counts.
+    int32_t refcount;
+};
+
 /// An IPv4 or IPv6 address with port; the family says which.
 union lws_sockaddr46_u {
     /// As IPv6.
@@ -1750,8 +1791,156 @@ union lws_sockaddr46_u {
 /// An IPv4 or IPv6 address with port; the family says which.
 typedef union lws_sockaddr46_u lws_sockaddr46;
 
+<<<<<<< HEAD
 /// Time and intervals in microseconds.
 typedef int64_t lws_usec_t;
+=======
+/// State of a UDP wsi.
+struct lws_udp {
+    /// The peer.
+    lws_sockaddr46 sa46;
+    /// The peer whose datagram is being handled.
+    lws_sockaddr46 sa46_pending;
+    /// Whether the socket is connected.
+    uint8_t connected: 1;
+};
+
+/// A socket.
+typedef int lws_sockfd_type;
+
+/// A file descriptor that is not a socket.
+typedef int lws_filefd_type;
+
+/// A socket or a file.
+union lws_sock_file_fd {
+    /// The socket.
+    lws_sockfd_type sockfd;
+    /// The file.
+    lws_filefd_type filefd;
+};
+
+/// A socket or a file.
+typedef union lws_sock_file_fd lws_sock_file_fd_type;
+
+/// What to adopt, and how.
+struct lws_adopt_desc {
+    /// The vhost that gets it.
+    struct lws_vhost *vh;
+    /// `LWS_ADOPT_*`.
+    enum lws_adoption_type type;
+    /// The descriptor; owned by the library from here on.
+    lws_sock_file_fd_type fd;
+    /// Name of the protocol to bind, or NULL.
+    const char *vh_prot_name;
+    /// The parent wsi, or NULL.
+    struct lws *parent;
+    /// The opaque user data of the new wsi.
+    void *opaque;
+    /// Fault injection name; not used.
+    const char *fi_wsi_name;
+};
+
+/// What `LWS_CALLBACK_FILTER_NETWORK_CONNECTION` gets as `in`.
+struct lws_filter_network_conn_args {
+    /// The peer's address.
+    struct sockaddr_storage cli_addr;
+    /// Its length in bytes.
+    socklen_t clilen;
+    /// The accepted socket.
+    lws_sockfd_type accept_fd;
+};
+
+/// What to adopt, and how.
+typedef struct lws_adopt_desc lws_adopt_desc_t;
+
+/// How to retry, and how to notice that a connection is dead.
+struct lws_retry_bo {
+    /// Delays in milliseconds, by try; the last one repeats.
+    const uint32_t *retry_ms_table;
+    /// How many delays.
+    uint16_t retry_ms_table_count;
+    /// After how many tries the failure is reported; `LWS_RETRY_CONCEAL_ALWAYS` for never.
+    uint16_t conceal_count;
+    /// Seconds without a sign of life after which a ping is sent; 0 for the default.
+    uint16_t secs_since_valid_ping;
+    /// Seconds without a sign of life after which the connection is closed; 0 for the default.
+    uint16_t secs_since_valid_hangup;
+    /// Up to how much is added to a delay at random, in percent.
+    uint8_t jitter_percent;
+};
+
+/// How to retry, and how to notice that a connection is dead.
+typedef struct lws_retry_bo lws_retry_bo_t;
+
+/// A log context.
+typedef struct lws_log_cx lws_log_cx_t;
+
+/// What to connect to, and how. Zero it first. Strings are copied.
+struct lws_client_connect_info {
+    /// The context.
+    struct lws_context *context;
+    /// Host name or address to connect to.
+    const char *address;
+    /// Port.
+    int port;
+    /// `LCCSCF_*`.
+    int ssl_connection;
+    /// Path of the request, with arguments.
+    const char *path;
+    /// Value of the host header; NULL for none.
+    const char *host;
+    /// Value of the origin header; NULL for none.
+    const char *origin;
+    /// WebSocket subprotocols offered, comma separated; NULL for none.
+    const char *protocol;
+    /// WebSocket version, or -1 for the one there is.
+    int ietf_version_or_minus_one;
+    /// Becomes `user` of the wsi; not freed by the library. NULL: allocated.
+    void *userdata;
+    /// Not used.
+    const void *client_exts;
+    /// HTTP method, "RAW" for a raw socket, NULL for WebSocket.
+    const char *method;
+    /// The parent wsi, or NULL.
+    struct lws *parent_wsi;
+    /// Proxying: replace this in HTML.
+    const char *uri_replace_from;
+    /// Proxying: by this.
+    const char *uri_replace_to;
+    /// The vhost to use; NULL for the default.
+    struct lws_vhost *vhost;
+    /// Where to store the wsi before callbacks begin; set to NULL when it fails. May be NULL.
+    struct lws **pwsi;
+    /// Interface or address to bind, or NULL.
+    const char *iface;
+    /// Name of the local protocol to bind; NULL for `protocol`.
+    const char *local_protocol_name;
+    /// Protocols offered by ALPN, comma separated; NULL for the vhost's.
+    const char *alpn;
+    /// Not used.
+    struct lws_sequencer *seq;
+    /// The opaque user data of the wsi.
+    void *opaque_user_data;
+    /// Retry and liveness policy; NULL for the vhost's.
+    const lws_retry_bo_t *retry_and_idle_policy;
+    /// With `LCCSCF_H2_MANUAL_RXFLOW`: initial window in bytes.
+    int manual_initial_tx_credit;
+    /// Which system client certificate to use.
+    uint8_t sys_tls_client_cert;
+    /// IP priority, 0 to 6.
+    uint8_t priority;
+    /// Not used.
+    void *mqtt_cp;
+    /// Not used.
+    const char *fi_wsi_name;
+    /// Seconds an idle connection is kept for reuse; 0 for 5.
+    uint16_t keep_warm_secs;
+    /// Log context of the wsi; NULL for the vhost's.
+    lws_log_cx_t *log_cx;
+    /// Room for more; zero.
+    void *_unused[4];
+};
+>>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 
 /// A protocol: a callback and the memory of its sessions.
 ///
@@ -1928,10 +2117,7 @@ struct lws_system_ops {
     /// Take a measurement.
     int (*metric_report)(lws_metric_pub_t *mdata);
     /// Find a trusted certificate by its subject key id.
-    int (*jit_trust_query)(struct lws_context *cx,
-                           const uint8_t *skid,
-                           size_t skid_len,
-                           void *got_opaque);
+    int (*jit_trust_query)(struct lws_context *cx, const uint8_t *skid, size_t skid_len, void *got_opaque);
     /// How long the system takes to wake, in microseconds.
     uint32_t wake_latency_us;
 };
@@ -2158,8 +2344,8 @@ typedef struct lws_log_cx lws_log_cx_t;
 /// the one of `lws_create_vhost()`. The others are for the context only. Protocols, mounts, options
 /// and strings that they point to must live as long as the vhost, except where "copied" is said.
 ///
-/// A member that is set and that the library does not honour makes the creation fail with a log line
-/// at ERR that names it, where ignoring it would weaken security; otherwise it is logged as a warning.
+/// A member that is set and that the library does not honour is named in a log line at ERR; where
+/// ignoring it would weaken security, the creation fails.
 struct lws_context_creation_info {
     /// (vhost) Interface or address to listen on, or path of a unix socket ("@" first: abstract).
     /// NULL for all interfaces.
@@ -2778,6 +2964,7 @@ struct lws_ext_option_arg {
 extern "C" {
 #endif // __cplusplus
 
+<<<<<<< HEAD
 /// Counts, by powers of 1024: "22.130Gi".
 extern const struct lws_humanize_unit humanize_schema_si[7];
 
@@ -3122,6 +3309,8 @@ int lws_humanize(char *buf,
                  uint64_t value,
                  const struct lws_humanize_unit *schema);
 
+=======
+>>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 /// Sets which log levels the process emits, and how.
 ///
 /// `level` is the `LLL_*` bits to emit, or'ed. At the start it is `LLL_ERR | LLL_WARN | LLL_NOTICE`, to
@@ -3136,17 +3325,25 @@ int lws_humanize(char *buf,
 /// May be called at any time, before a context exists too, from any thread.
 ///
 /// The caller guarantees:
+<<<<<<< HEAD
 ///
 /// `log_emit_function` is NULL or may be called from any thread, in the form that `level` says.
 void lws_set_log_level(int level,
                        lws_log_emit_t log_emit_function);
+=======
+/// `log_emit_function` is NULL or may be called from any thread, in the form that `level` says.
+void lws_set_log_level(int level, lws_log_emit_t log_emit_function);
+>>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 
 /// Returns 1 if a process-wide line of `level` (`LLL_*`, or several or'ed) would be emitted, else 0.
 ///
 /// Worth asking before composing something costly. Any thread.
 ///
 /// The caller guarantees:
+<<<<<<< HEAD
 ///
+=======
+>>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 /// None: callable at any time.
 int lwsl_visible(int level);
 
@@ -3157,11 +3354,16 @@ int lwsl_visible(int level);
 /// `LLL_*`, or if `p` is NULL or `len` is 0.
 ///
 /// The caller guarantees:
+<<<<<<< HEAD
 ///
 /// `p` is NULL or has room for `len` bytes.
 int lwsl_timestamp(int level,
                    char *p,
                    size_t len);
+=======
+/// `p` is NULL or has room for `len` bytes.
+int lwsl_timestamp(int level, char *p, size_t len);
+>>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 
 /// An emitter for `lws_set_log_level()`: stderr, in colour if that is a terminal.
 ///
@@ -3169,15 +3371,23 @@ int lwsl_timestamp(int level,
 /// lines that the library passes.
 ///
 /// The caller guarantees:
+<<<<<<< HEAD
 ///
 /// `line` is NULL or a C string.
 void lwsl_emit_stderr(int level,
                       const char *line);
+=======
+/// `line` is NULL or a C string.
+void lwsl_emit_stderr(int level, const char *line);
+>>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 
 /// The same as `lwsl_emit_stderr()`: neither adds a time to `line`.
 ///
 /// The caller guarantees:
+<<<<<<< HEAD
 ///
+=======
+>>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 /// `line` is NULL or a C string.
 void lwsl_emit_stderr_notimestamp(int level, const char *line);
 
@@ -3187,7 +3397,10 @@ void lwsl_emit_stderr_notimestamp(int level, const char *line);
 /// `LOG_DEBUG`. `line` may be NULL, which logs nothing.
 ///
 /// The caller guarantees:
+<<<<<<< HEAD
 ///
+=======
+>>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 /// `line` is NULL or a C string.
 void lwsl_emit_syslog(int level, const char *line);
 
@@ -3196,14 +3409,20 @@ void lwsl_emit_syslog(int level, const char *line);
 /// A NULL `vbuf` or a zero `len` is logged as that.
 ///
 /// The caller guarantees:
+<<<<<<< HEAD
 ///
+=======
+>>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 /// `vbuf` is NULL or `len` bytes are readable there.
 void lwsl_hexdump_level(int level, const void *vbuf, size_t len);
 
 /// Logs `len` bytes at `buf` as a hex dump at `LLL_DEBUG`, process-wide.
 ///
 /// The caller guarantees:
+<<<<<<< HEAD
 ///
+=======
+>>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 /// `buf` is NULL or `len` bytes are readable there.
 void lwsl_hexdump(const void *buf, size_t len);
 
@@ -3213,7 +3432,10 @@ void lwsl_hexdump(const void *buf, size_t len);
 /// `prep` may be NULL; else it writes what comes before each line, given `obj`.
 ///
 /// The caller guarantees:
+<<<<<<< HEAD
 ///
+=======
+>>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 /// `cx` is NULL or a valid log context; `prep` accepts `obj`; `vbuf` is NULL or `len` bytes are readable
 /// there.
 void lwsl_hexdump_level_cx(struct lws_log_cx *cx,
@@ -3223,16 +3445,25 @@ void lwsl_hexdump_level_cx(struct lws_log_cx *cx,
                            const void *vbuf,
                            size_t len);
 
+<<<<<<< HEAD
 /// Counts a user of log context `cx` in (`change` is 1) or out (-1), and tells its `refcount_cb`.
+=======
+/// Counts a user of log context `cx` in (`_new` is 1) or out (-1), and tells its `refcount_cb`.
+>>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 ///
 /// NULL `cx` is ignored, and so is a user going out where none is counted, which is logged as an error.
 /// Not thread-safe: one thread for one log context.
 ///
 /// The caller guarantees:
+<<<<<<< HEAD
 ///
 /// `cx` is NULL or a valid log context.
 void lwsl_refcount_cx(struct lws_log_cx *cx,
                       int change);
+=======
+/// `cx` is NULL or a valid log context.
+void lwsl_refcount_cx(struct lws_log_cx *cx, int _new);
+>>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 
 /// An emitter for a log context with `LLLF_LOG_CONTEXT_AWARE`: the file that `lws_log_use_cx_file()`
 /// keeps open.
@@ -3240,6 +3471,7 @@ void lwsl_refcount_cx(struct lws_log_cx *cx,
 /// Lines are lost while the file is not open; a failing write is reported on stderr.
 ///
 /// The caller guarantees:
+<<<<<<< HEAD
 ///
 /// `cx` is NULL or a valid log context whose `refcount_cb` is `lws_log_use_cx_file()`; `line` is NULL or
 /// has `len` bytes.
@@ -3247,6 +3479,11 @@ void lws_log_emit_cx_file(struct lws_log_cx *cx,
                           int _level,
                           const char *line,
                           size_t len);
+=======
+/// `cx` is NULL or a valid log context whose `refcount_cb` is `lws_log_use_cx_file()`; `line` is NULL or
+/// has `len` bytes.
+void lws_log_emit_cx_file(struct lws_log_cx *cx, int _level, const char *line, size_t len);
+>>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 
 /// A `refcount_cb` for a log context that logs to a file: `opaque` is the path, a C string.
 ///
@@ -3254,6 +3491,7 @@ void lws_log_emit_cx_file(struct lws_log_cx *cx,
 /// goes; its fd is kept in `stg`. That it cannot be opened is reported on stderr.
 ///
 /// The caller guarantees:
+<<<<<<< HEAD
 ///
 /// `cx` is NULL or a valid log context whose `opaque` is NULL or a C string, and whose `stg` is its own.
 void lws_log_use_cx_file(struct lws_log_cx *cx,
@@ -3478,6 +3716,10 @@ int lws_timingsafe_bcmp(const void *a, const void *b, uint32_t len);
 ///
 /// `p` is NULL or `len` bytes are writable there.
 void lws_explicit_bzero(void *p, size_t len);
+=======
+/// `cx` is NULL or a valid log context whose `opaque` is NULL or a C string, and whose `stg` is its own.
+void lws_log_use_cx_file(struct lws_log_cx *cx, int _new);
+>>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 
 extern void ferrows_log(void);
 
@@ -3874,7 +4116,13 @@ static LWS_INLINE struct lws_dll2 *lws_dll2_get_tail(struct lws_dll2_owner *owne
  */
 static LWS_INLINE int lws_write_ws_flags(int initial, int is_start, int is_end)
 {
-    return (is_start ? initial : (int)LWS_WRITE_CONTINUATION) | (is_end ? 0 : (int)LWS_WRITE_NO_FIN);
+    int flags = initial;
+
+    if (!is_start)
+        flags = LWS_WRITE_CONTINUATION;
+    if (!is_end)
+        flags |= LWS_WRITE_NO_FIN;
+    return flags;
 }
 
 /* Closes a file of lws_vfs_file_open() and makes the pointer NULL. */

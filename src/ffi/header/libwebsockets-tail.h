@@ -227,7 +227,13 @@ static LWS_INLINE struct lws_dll2 *lws_dll2_get_tail(struct lws_dll2_owner *owne
  */
 static LWS_INLINE int lws_write_ws_flags(int initial, int is_start, int is_end)
 {
-    return (is_start ? initial : (int)LWS_WRITE_CONTINUATION) | (is_end ? 0 : (int)LWS_WRITE_NO_FIN);
+    int flags = initial;
+
+    if (!is_start)
+        flags = LWS_WRITE_CONTINUATION;
+    if (!is_end)
+        flags |= LWS_WRITE_NO_FIN;
+    return flags;
 }
 
 /* Closes a file of lws_vfs_file_open() and makes the pointer NULL. */
