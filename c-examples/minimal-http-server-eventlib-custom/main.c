@@ -250,6 +250,7 @@ static const struct lws_protocols protocols[] = {
 
 static const struct lws_http_mount mount_live = {
 	.mountpoint		= "/live",
+	.origin			= "live",
 	.protocol		= "live",
 	.origin_protocol	= LWSMPRO_CALLBACK,
 	.mountpoint_len		= 5,
