@@ -197,9 +197,19 @@ static int callback_events(struct lws *wsi, enum lws_callback_reasons reason,
 	struct session *session = (struct session *)user;
 	unsigned char buf[LWS_PRE + 512], *start = buf + LWS_PRE, *p = start,
 		      *end = buf + sizeof(buf);
+	char *uri;
+	int uri_len;
 
 	switch (reason) {
 	case LWS_CALLBACK_HTTP:
+		if (lws_http_get_uri_and_method(wsi, &uri, &uri_len) !=
+							LWSHUMETH_GET) {
+			if (lws_return_http_status(wsi,
+					HTTP_STATUS_METHOD_NOT_ALLOWED, NULL))
+				return -1;
+			return lws_http_transaction_completed(wsi) ? -1 : 0;
+		}
+
 		/* The length is not known: HTTP/1.1 ends it by closing. */
 		if (lws_add_http_common_headers(wsi, HTTP_STATUS_OK,
 						"text/event-stream",

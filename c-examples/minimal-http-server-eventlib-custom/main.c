@@ -205,7 +205,16 @@ static int callback_live(struct lws *wsi, enum lws_callback_reasons reason,
 	case LWS_CALLBACK_HTTP: {
 		unsigned char headers[LWS_PRE + 1024], *start = headers + LWS_PRE,
 			      *p = start, *end = headers + sizeof(headers);
-		char statistics[4000];
+		char statistics[4000], *uri;
+		int uri_len;
+
+		if (lws_http_get_uri_and_method(wsi, &uri, &uri_len) !=
+							LWSHUMETH_GET) {
+			if (lws_return_http_status(wsi,
+					HTTP_STATUS_METHOD_NOT_ALLOWED, NULL))
+				return -1;
+			return lws_http_transaction_completed(wsi) ? -1 : 0;
+		}
 
 		statistics_json(lws_get_context(wsi), statistics,
 				sizeof(statistics));
