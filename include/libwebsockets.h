@@ -1739,47 +1739,6 @@ struct ssl_ctx_st;
 /// OpenSSL's `SSL`. TLS is not OpenSSL here: pointers to it are NULL or refused.
 struct ssl_st;
 
-/// Takes a complete log line, NUL-terminated; called on the thread that logs.
-typedef void (*lws_log_emit_t)(int level, const char *line);
-
-/// Takes a complete log line of `len` bytes with its log context.
-typedef void (*lws_log_emit_cx_t)(struct lws_log_cx *cx, int level, const char *line, size_t len);
-
-/// The emitter of a log context: `emit_cx` if `lll_flags` has `LLLF_LOG_CONTEXT_AWARE`, else `emit`.
-union lws_log_cx_emit {
-    /// Takes lines.
-    lws_log_emit_t emit;
-    /// Takes lines with their log context.
-    lws_log_emit_cx_t emit_cx;
-};
-
-/// Something begins (`_new` is 1) or ceases (-1) to use the log context.
-typedef void (*lws_log_use_cx_t)(struct lws_log_cx *cx, int _new);
-
-/// Writes what comes before a log line about `obj`: at `*p`, up to `e`, advancing `*p`.
-typedef void (*lws_log_prepend_cx_t)(struct lws_log_cx *cx, void *obj, char **p, char *e);
-
-/// A log context: levels and destination of what concerns one context, vhost or connection. It must
-/// outlive whatever it is given to.
-struct lws_log_cx {
-    /// The emitter.
-    union lws_log_cx_emit u;
-    /// Told when a user comes or goes; may be NULL.
-    lws_log_use_cx_t refcount_cb;
-    /// What comes before each line; may be NULL.
-    lws_log_prepend_cx_t prepend;
-    /// The log context whose `prepend` comes before; may be NULL.
-    struct lws_log_cx *parent;
-    /// For the program.
-    void *opaque;
-    /// For the emitter: `lws_log_emit_cx_file()` keeps its fd here.
-    void *stg;
-    /// `LLL_*` and `LLLF_*`.
-    uint32_t lll_flags;
-    /// How many users there are; the library counts.
-    int32_t refcount;
-};
-
 /// An IPv4 or IPv6 address with port; the family says which.
 union lws_sockaddr46_u {
     /// As IPv6.
@@ -1791,156 +1750,8 @@ union lws_sockaddr46_u {
 /// An IPv4 or IPv6 address with port; the family says which.
 typedef union lws_sockaddr46_u lws_sockaddr46;
 
-<<<<<<< HEAD
 /// Time and intervals in microseconds.
 typedef int64_t lws_usec_t;
-=======
-/// State of a UDP wsi.
-struct lws_udp {
-    /// The peer.
-    lws_sockaddr46 sa46;
-    /// The peer whose datagram is being handled.
-    lws_sockaddr46 sa46_pending;
-    /// Whether the socket is connected.
-    uint8_t connected: 1;
-};
-
-/// A socket.
-typedef int lws_sockfd_type;
-
-/// A file descriptor that is not a socket.
-typedef int lws_filefd_type;
-
-/// A socket or a file.
-union lws_sock_file_fd {
-    /// The socket.
-    lws_sockfd_type sockfd;
-    /// The file.
-    lws_filefd_type filefd;
-};
-
-/// A socket or a file.
-typedef union lws_sock_file_fd lws_sock_file_fd_type;
-
-/// What to adopt, and how.
-struct lws_adopt_desc {
-    /// The vhost that gets it.
-    struct lws_vhost *vh;
-    /// `LWS_ADOPT_*`.
-    enum lws_adoption_type type;
-    /// The descriptor; owned by the library from here on.
-    lws_sock_file_fd_type fd;
-    /// Name of the protocol to bind, or NULL.
-    const char *vh_prot_name;
-    /// The parent wsi, or NULL.
-    struct lws *parent;
-    /// The opaque user data of the new wsi.
-    void *opaque;
-    /// Fault injection name; not used.
-    const char *fi_wsi_name;
-};
-
-/// What `LWS_CALLBACK_FILTER_NETWORK_CONNECTION` gets as `in`.
-struct lws_filter_network_conn_args {
-    /// The peer's address.
-    struct sockaddr_storage cli_addr;
-    /// Its length in bytes.
-    socklen_t clilen;
-    /// The accepted socket.
-    lws_sockfd_type accept_fd;
-};
-
-/// What to adopt, and how.
-typedef struct lws_adopt_desc lws_adopt_desc_t;
-
-/// How to retry, and how to notice that a connection is dead.
-struct lws_retry_bo {
-    /// Delays in milliseconds, by try; the last one repeats.
-    const uint32_t *retry_ms_table;
-    /// How many delays.
-    uint16_t retry_ms_table_count;
-    /// After how many tries the failure is reported; `LWS_RETRY_CONCEAL_ALWAYS` for never.
-    uint16_t conceal_count;
-    /// Seconds without a sign of life after which a ping is sent; 0 for the default.
-    uint16_t secs_since_valid_ping;
-    /// Seconds without a sign of life after which the connection is closed; 0 for the default.
-    uint16_t secs_since_valid_hangup;
-    /// Up to how much is added to a delay at random, in percent.
-    uint8_t jitter_percent;
-};
-
-/// How to retry, and how to notice that a connection is dead.
-typedef struct lws_retry_bo lws_retry_bo_t;
-
-/// A log context.
-typedef struct lws_log_cx lws_log_cx_t;
-
-/// What to connect to, and how. Zero it first. Strings are copied.
-struct lws_client_connect_info {
-    /// The context.
-    struct lws_context *context;
-    /// Host name or address to connect to.
-    const char *address;
-    /// Port.
-    int port;
-    /// `LCCSCF_*`.
-    int ssl_connection;
-    /// Path of the request, with arguments.
-    const char *path;
-    /// Value of the host header; NULL for none.
-    const char *host;
-    /// Value of the origin header; NULL for none.
-    const char *origin;
-    /// WebSocket subprotocols offered, comma separated; NULL for none.
-    const char *protocol;
-    /// WebSocket version, or -1 for the one there is.
-    int ietf_version_or_minus_one;
-    /// Becomes `user` of the wsi; not freed by the library. NULL: allocated.
-    void *userdata;
-    /// Not used.
-    const void *client_exts;
-    /// HTTP method, "RAW" for a raw socket, NULL for WebSocket.
-    const char *method;
-    /// The parent wsi, or NULL.
-    struct lws *parent_wsi;
-    /// Proxying: replace this in HTML.
-    const char *uri_replace_from;
-    /// Proxying: by this.
-    const char *uri_replace_to;
-    /// The vhost to use; NULL for the default.
-    struct lws_vhost *vhost;
-    /// Where to store the wsi before callbacks begin; set to NULL when it fails. May be NULL.
-    struct lws **pwsi;
-    /// Interface or address to bind, or NULL.
-    const char *iface;
-    /// Name of the local protocol to bind; NULL for `protocol`.
-    const char *local_protocol_name;
-    /// Protocols offered by ALPN, comma separated; NULL for the vhost's.
-    const char *alpn;
-    /// Not used.
-    struct lws_sequencer *seq;
-    /// The opaque user data of the wsi.
-    void *opaque_user_data;
-    /// Retry and liveness policy; NULL for the vhost's.
-    const lws_retry_bo_t *retry_and_idle_policy;
-    /// With `LCCSCF_H2_MANUAL_RXFLOW`: initial window in bytes.
-    int manual_initial_tx_credit;
-    /// Which system client certificate to use.
-    uint8_t sys_tls_client_cert;
-    /// IP priority, 0 to 6.
-    uint8_t priority;
-    /// Not used.
-    void *mqtt_cp;
-    /// Not used.
-    const char *fi_wsi_name;
-    /// Seconds an idle connection is kept for reuse; 0 for 5.
-    uint16_t keep_warm_secs;
-    /// Log context of the wsi; NULL for the vhost's.
-    lws_log_cx_t *log_cx;
-    /// Room for more; zero.
-    void *_unused[4];
-};
->>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 
 /// A protocol: a callback and the memory of its sessions.
 ///
@@ -2565,6 +2376,9 @@ typedef void *lws_list_ptr;
 /// Compares two elements of a singly linked list: positive if `a` belongs behind `b`.
 typedef int (*lws_list_ptr_sort_func_t)(lws_list_ptr a, lws_list_ptr b);
 
+/// Called per custom header of a request: `nlen` bytes of name, not terminated.
+typedef void (*lws_hdr_custom_fe_cb_t)(const char *name, int nlen, void *opaque);
+
 /// A unit for humans.
 struct lws_humanize_unit {
     /// Its name; NULL ends a table.
@@ -2572,6 +2386,28 @@ struct lws_humanize_unit {
     /// How much it is.
     uint64_t factor;
 };
+
+/// Called on the service thread when a timer is due. The timer is not scheduled any more by then.
+typedef void (*sul_cb_t)(struct lws_sorted_usec_list *sul);
+
+/// A timer, embedded in the program's struct. Zero it before the first use; cancel it before its
+/// memory goes away.
+struct lws_sorted_usec_list {
+    /// Links it to the pending timers.
+    struct lws_dll2 list;
+    /// When it is due, on the clock of `lws_now_usecs()`.
+    lws_usec_t us;
+    /// What to call then.
+    sul_cb_t cb;
+    /// By how many microseconds it may be early.
+    uint32_t latency_us;
+};
+
+/// A timer.
+typedef struct lws_sorted_usec_list lws_sorted_usec_list_t;
+
+/// A socket.
+typedef int lws_sockfd_type;
 
 /// State of a UDP wsi.
 struct lws_udp {
@@ -2582,9 +2418,6 @@ struct lws_udp {
     /// Whether the socket is connected.
     uint8_t connected: 1;
 };
-
-/// A socket.
-typedef int lws_sockfd_type;
 
 /// A socket or a file.
 union lws_sock_file_fd {
@@ -2785,9 +2618,6 @@ struct lws_cgi_args {
     int len;
 };
 
-/// Called per custom header of a request: `nlen` bytes of name, not terminated.
-typedef void (*lws_hdr_custom_fe_cb_t)(const char *name, int nlen, void *opaque);
-
 /// A plugin that brings protocols or extensions.
 struct lws_plugin_protocol {
     /// The head.
@@ -2856,25 +2686,6 @@ typedef struct lws_state_manager lws_state_manager_t;
 
 /// A unit for humans.
 typedef struct lws_humanize_unit lws_humanize_unit_t;
-
-/// Called on the service thread when a timer is due. The timer is not scheduled any more by then.
-typedef void (*sul_cb_t)(struct lws_sorted_usec_list *sul);
-
-/// A timer, embedded in the program's struct. Zero it before the first use; cancel it before its
-/// memory goes away.
-struct lws_sorted_usec_list {
-    /// Links it to the pending timers.
-    struct lws_dll2 list;
-    /// When it is due, on the clock of `lws_now_usecs()`.
-    lws_usec_t us;
-    /// What to call then.
-    sul_cb_t cb;
-    /// By how many microseconds it may be early.
-    uint32_t latency_us;
-};
-
-/// A timer.
-typedef struct lws_sorted_usec_list lws_sorted_usec_list_t;
 
 /// A name or bytes from a certificate. The array may be larger than declared: the caller says.
 struct lws_tls_cert_info_ns {
@@ -2964,7 +2775,6 @@ struct lws_ext_option_arg {
 extern "C" {
 #endif // __cplusplus
 
-<<<<<<< HEAD
 /// Counts, by powers of 1024: "22.130Gi".
 extern const struct lws_humanize_unit humanize_schema_si[7];
 
@@ -2980,11 +2790,8 @@ extern const struct lws_humanize_unit humanize_schema_us[8];
 /// is NULL. Spaces around it are allowed, a scope, a port or a network length are not.
 ///
 /// The caller guarantees:
-///
 /// `ads` is NULL or a C string; `result` is NULL or has room for `max_len` bytes.
-int lws_parse_numeric_address(const char *ads,
-                              uint8_t *result,
-                              size_t max_len);
+int lws_parse_numeric_address(const char *ads, uint8_t *result, size_t max_len);
 
 /// Parses a numeric IPv4 or IPv6 address, `ads`, into the family and address of `sa46`; the rest of it,
 /// the port for one, stays as it is.
@@ -2992,10 +2799,8 @@ int lws_parse_numeric_address(const char *ads,
 /// Returns 0; -1 if it is no address or a pointer is NULL, `sa46` is left alone then.
 ///
 /// The caller guarantees:
-///
 /// `ads` is NULL or a C string; `sa46` is NULL or writable.
-int lws_sa46_parse_numeric_address(const char *ads,
-                                   lws_sockaddr46 *sa46);
+int lws_sa46_parse_numeric_address(const char *ads, lws_sockaddr46 *sa46);
 
 /// Writes the address of `size` bytes (4 or 16), in network order at `ads`, as text to `buf`, which has room
 /// for `len` bytes: "1.2.3.4", or IPv6 as RFC 5952 has it, `2001:db8::1`.
@@ -3004,12 +2809,8 @@ int lws_sa46_parse_numeric_address(const char *ads,
 /// `len`. -1 if an IPv6 text does not fit, `size` is another, a pointer is NULL or `len` is 0.
 ///
 /// The caller guarantees:
-///
 /// `ads` is NULL or has `size` bytes; `buf` is NULL or has room for `len` bytes.
-int lws_write_numeric_address(const uint8_t *ads,
-                              int size,
-                              char *buf,
-                              size_t len);
+int lws_write_numeric_address(const uint8_t *ads, int size, char *buf, size_t len);
 
 /// Writes the address in `sa46` as text to `buf`, which has room for `len` bytes, as
 /// `lws_write_numeric_address()` does.
@@ -3018,11 +2819,8 @@ int lws_write_numeric_address(const uint8_t *ads,
 /// any other family it says that it is not supported, and -1 is returned.
 ///
 /// The caller guarantees:
-///
 /// `sa46` is NULL or valid; `buf` is NULL or has room for `len` bytes.
-int lws_sa46_write_numeric_address(lws_sockaddr46 *sa46,
-                                   char *buf,
-                                   size_t len);
+int lws_sa46_write_numeric_address(lws_sockaddr46 *sa46, char *buf, size_t len);
 
 /// Compares the addresses, not the ports, of `sa46a` and `sa46b`.
 ///
@@ -3030,10 +2828,8 @@ int lws_sa46_write_numeric_address(lws_sockaddr46 *sa46,
 /// else nonzero, also if one is NULL. An IPv4 address and the IPv6 one that it maps to are different.
 ///
 /// The caller guarantees:
-///
 /// Both are NULL or valid.
-int lws_sa46_compare_ads(const lws_sockaddr46 *sa46a,
-                         const lws_sockaddr46 *sa46b);
+int lws_sa46_compare_ads(const lws_sockaddr46 *sa46a, const lws_sockaddr46 *sa46b);
 
 /// Whether the address in `sa46a` is in the network whose address is in `sa46_net`, and whose first
 /// `net_len` bits count.
@@ -3045,11 +2841,8 @@ int lws_sa46_compare_ads(const lws_sockaddr46 *sa46a,
 /// family is neither IPv4 nor IPv6, or one is NULL.
 ///
 /// The caller guarantees:
-///
 /// Both are NULL or valid.
-int lws_sa46_on_net(const lws_sockaddr46 *sa46a,
-                    const lws_sockaddr46 *sa46_net,
-                    int net_len);
+int lws_sa46_on_net(const lws_sockaddr46 *sa46a, const lws_sockaddr46 *sa46_net, int net_len);
 
 /// Writes the address of the network interface called `ifname`, or the numeric address that `ifname` is, to
 /// `addr`: a `struct sockaddr_in` or `sockaddr_in6` of `addrlen` bytes.
@@ -3062,12 +2855,8 @@ int lws_sa46_on_net(const lws_sockaddr46 *sa46a,
 /// NULL, `LWS_ITOSA_NOT_USABLE` (-2) if it has no such address or `addrlen` is too small for it.
 ///
 /// The caller guarantees:
-///
 /// `ifname` is NULL or a C string; `addr` is NULL or has room for `addrlen` bytes.
-int lws_interface_to_sa(int ipv6,
-                        const char *ifname,
-                        struct sockaddr_in *addr,
-                        size_t addrlen);
+int lws_interface_to_sa(int ipv6, const char *ifname, struct sockaddr_in *addr, size_t addrlen);
 
 /// Encodes the `in_len` bytes at `in` into `out`, which has room for `out_size` bytes, with padding.
 ///
@@ -3075,17 +2864,12 @@ int lws_interface_to_sa(int ipv6,
 /// pointer is NULL or a length negative; nothing is written then.
 ///
 /// The caller guarantees:
-///
 /// `in` is NULL or has `in_len` bytes; `out` is NULL or has room for `out_size` bytes; they do not overlap.
-int lws_b64_encode_string(const char *in,
-                          int in_len,
-                          char *out,
-                          int out_size);
+int lws_b64_encode_string(const char *in, int in_len, char *out, int out_size);
 
 /// As `lws_b64_encode_string()`, with `-` and `_` in the place of `+` and `/`.
 ///
 /// The caller guarantees:
-///
 /// As for `lws_b64_encode_string()`.
 int lws_b64_encode_string_url(const char *in, int in_len, char *out, int out_size);
 
@@ -3097,16 +2881,12 @@ int lws_b64_encode_string_url(const char *in, int in_len, char *out, int out_siz
 /// NULL or `out_size` negative; nothing is written then.
 ///
 /// The caller guarantees:
-///
 /// `in` is NULL or a C string; `out` is NULL or has room for `out_size` bytes; they do not overlap.
-int lws_b64_decode_string(const char *in,
-                          char *out,
-                          int out_size);
+int lws_b64_decode_string(const char *in, char *out, int out_size);
 
 /// As `lws_b64_decode_string()`, of at most `in_len` characters at `in`; with -1, up to the NUL.
 ///
 /// The caller guarantees:
-///
 /// As for `lws_b64_decode_string()`; `in` has `in_len` characters, or a NUL before.
 int lws_b64_decode_string_len(const char *in, int in_len, char *out, int out_size);
 
@@ -3115,21 +2895,18 @@ int lws_b64_decode_string_len(const char *in, int in_len, char *out, int out_siz
 /// It starts anywhere, and does not jump when the wall clock is set. Any thread.
 ///
 /// The caller guarantees:
-///
 /// None: callable at any time.
 lws_usec_t lws_now_usecs(void);
 
 /// Returns the seconds since 1970-01-01 00:00 UTC by the wall clock. Any thread.
 ///
 /// The caller guarantees:
-///
 /// None: callable at any time.
 unsigned long lws_now_secs(void);
 
 /// Returns the version of libwebsockets whose API this is, a static string.
 ///
 /// The caller guarantees:
-///
 /// None: callable at any time.
 const char *lws_get_library_version(void);
 
@@ -3142,11 +2919,8 @@ const char *lws_get_library_version(void);
 /// NULL also if `argv` or `val` is NULL, or the next argument is longer than 1024 characters.
 ///
 /// The caller guarantees:
-///
 /// `argv` is NULL or has `argc` C strings (or NULLs); `val` is NULL or a C string.
-const char *lws_cmdline_option(int argc,
-                               const char **argv,
-                               const char *val);
+const char *lws_cmdline_option(int argc, const char **argv, const char *val);
 
 /// Applies the options that all programs have in common; they may set more of `info` afterwards.
 ///
@@ -3157,16 +2931,113 @@ const char *lws_cmdline_option(int argc,
 /// `info` may be NULL; no option needs it at present.
 ///
 /// The caller guarantees:
-///
 /// `argv` is NULL or has `argc` C strings (or NULLs); `info` is NULL or valid.
-void lws_cmdline_option_handle_builtin(int argc,
-                                       const char **argv,
-                                       struct lws_context_creation_info *info);
+void lws_cmdline_option_handle_builtin(int argc, const char **argv, struct lws_context_creation_info *info);
+
+/// Creates a context: the library's state, its service thread's event pipe, and, unless
+/// `LWS_SERVER_OPTION_EXPLICIT_VHOSTS` is given, one vhost made from the same `info`.
+///
+/// `info` is only read during the call; what its members point to (protocol callbacks, mounts, option lists, the event
+/// loop's operations) must live as long as the context.
+///
+/// Returns NULL after one line at `LLL_ERR` that names the field, its value and the reason: a file that cannot be read,
+/// a certificate and key that do not belong together, a port in use, an event loop that refuses, a field or option that
+/// this library does not honour. NULL for a NULL `info`.
+///
+/// The calling thread becomes the context's service thread; only `lws_cancel_service()` may be called from others.
+///
+/// The caller guarantees:
+/// `info` is NULL or points to a structure as described.
+struct lws_context *lws_create_context(const struct lws_context_creation_info *info);
+
+/// The log context that lines about a context go to.
+///
+/// The caller guarantees:
+/// `cx` is NULL or a context that has not been destroyed.
+struct lws_log_cx *lwsl_context_get_cx(struct lws_context *cx);
+
+/// Puts the context's name before a log line; for `lwsl_cx_*`.
+///
+/// The caller guarantees:
+/// `*p` up to `e` is writable.
+void lws_log_prepend_context(struct lws_log_cx *_cx, void *_obj, char **p, char *e);
+
+/// Destroys a context: closes everything, tells the protocols, frees. Called from inside a callback or an event loop
+/// operation, it completes by itself when the outermost call into the library returns; until then service calls do
+/// nothing. The pointer is invalid from then on. NULL is ignored.
+///
+/// At the end the ledger is checked: anything not freed is named at `LLL_ERR`. `*info.pcontext` becomes NULL.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+void lws_context_destroy(struct lws_context *context);
+
+/// Whether the context's destruction has been asked for: 1 or 0; 1 for NULL.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+int lws_context_is_being_destroyed(struct lws_context *context);
+
+/// `info.user` of the context's creation; NULL for NULL.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+void *lws_context_user(struct lws_context *context);
+
+/// Service threads of the context: 1; 0 for NULL.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed.
+int lws_get_count_threads(struct lws_context *context);
+
+/// Raises `LWS_CALLBACK_PROTOCOL_INIT` where it has not been raised yet, as the first turn of the loop would; 0, or 1
+/// for NULL.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+int lws_protocol_init(struct lws_context *context);
+
+/// The process's user and group, as set by `info.uid`, `info.gid`, `info.username` or `info.groupname`.
+///
+/// The caller guarantees:
+/// `context` is NULL or a live context; `uid` and `gid` are NULL or writable.
+void lws_get_effective_uid_gid(struct lws_context *_context, uid_t *uid, gid_t *gid);
+
+/// The context's first service thread's area for the event lib (`evlib_size_pt` bytes, zeroed, aligned to 16); NULL when
+/// it asked for none, for another `tsi` than 0, and for NULL.
+///
+/// The caller guarantees:
+/// `ctx` is NULL or a context that has not been destroyed. Service thread only.
+void *lws_evlib_tsi_to_evlib_pt(struct lws_context *ctx,
+                                int tsi);
+
+/// As `lws_evlib_tsi_to_evlib_pt()`, for the thread that serves `wsi`.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+void *lws_evlib_wsi_to_evlib_pt(struct lws *wsi);
+
+/// The context of a wsi; NULL for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+struct lws_context *lws_get_context(const struct lws *wsi);
+
+/// Fills `buf` with `len` bytes from the kernel's random source; the number of bytes filled.
+///
+/// The caller guarantees:
+/// `buf` is NULL or has room for `len` bytes.
+size_t lws_get_random(struct lws_context *_context, void *buf, size_t len);
+
+/// The host's name, NUL-terminated, for the life of the process.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed.
+const char *lws_canonical_hostname(struct lws_context *_context);
 
 /// Returns 1 if `d` is in no list, or is NULL; else 0.
 ///
 /// The caller guarantees:
-///
 /// `d` is NULL or valid.
 int lws_dll2_is_detached(const struct lws_dll2 *d);
 
@@ -3176,7 +3047,6 @@ int lws_dll2_is_detached(const struct lws_dll2 *d);
 /// logged, as when either is NULL. The list refers to `d` until it is removed.
 ///
 /// The caller guarantees:
-///
 /// `d` and `owner` are NULL or valid.
 void lws_dll2_add_head(struct lws_dll2 *d, struct lws_dll2_owner *owner);
 
@@ -3186,7 +3056,6 @@ void lws_dll2_add_head(struct lws_dll2 *d, struct lws_dll2_owner *owner);
 /// logged, as when either is NULL. The list refers to `d` until it is removed.
 ///
 /// The caller guarantees:
-///
 /// `d` and `owner` are NULL or valid.
 void lws_dll2_add_tail(struct lws_dll2 *d, struct lws_dll2_owner *owner);
 
@@ -3196,10 +3065,8 @@ void lws_dll2_add_tail(struct lws_dll2 *d, struct lws_dll2_owner *owner);
 /// either is NULL.
 ///
 /// The caller guarantees:
-///
 /// `d` and `after` are NULL or valid.
-void lws_dll2_add_before(struct lws_dll2 *d,
-                         struct lws_dll2 *after);
+void lws_dll2_add_before(struct lws_dll2 *d, struct lws_dll2 *after);
 
 /// Inserts `d` into the sorted list `own`: before the first node `i` for which `compare(i, d)` is not
 /// negative, else at the end.
@@ -3208,11 +3075,9 @@ void lws_dll2_add_before(struct lws_dll2 *d,
 /// `compare` must not change the list.
 ///
 /// The caller guarantees:
-///
 /// `d` and `own` are NULL or valid.
-void lws_dll2_add_sorted(struct lws_dll2 *d,
-                         struct lws_dll2_owner *own,
-                         int (*compare)(const struct lws_dll2 *d, const struct lws_dll2 *i));
+void lws_dll2_add_sorted(struct lws_dll2 *d, struct lws_dll2_owner *own, int (*compare)(const struct lws_dll2 *d,
+                                                                                        const struct lws_dll2 *i));
 
 /// Inserts `d` into the sorted list `own`: before the first node `i` for which `compare3(priv, i, d)` is
 /// not negative, else at the end.
@@ -3221,33 +3086,27 @@ void lws_dll2_add_sorted(struct lws_dll2 *d,
 /// `compare3` is NULL. `compare3` must not change the list; `priv` is only passed to it.
 ///
 /// The caller guarantees:
-///
 /// `d` and `own` are NULL or valid.
 void lws_dll2_add_sorted_priv(struct lws_dll2 *d,
                               struct lws_dll2_owner *own,
                               void *priv,
-                              int (*compare3)(void *priv,
-                                              const struct lws_dll2 *d,
-                                              const struct lws_dll2 *i));
+                              int (*compare3)(void *priv, const struct lws_dll2 *d, const struct lws_dll2 *i));
 
 /// Takes `d` out of the list it is in; does nothing if it is in none, or NULL.
 ///
 /// The caller guarantees:
-///
 /// `d` is NULL or valid, and so is the list it is in.
 void lws_dll2_remove(struct lws_dll2 *d);
 
 /// Zeroes `d` without taking it out of a list it may be in; for a node whose list is gone. NULL is ignored.
 ///
 /// The caller guarantees:
-///
 /// `d` is NULL or writable.
 void lws_dll2_clear(struct lws_dll2 *d);
 
 /// Makes the list `d` empty without touching the nodes that were in it. NULL is ignored.
 ///
 /// The caller guarantees:
-///
 /// `d` is NULL or writable.
 void lws_dll2_owner_clear(struct lws_dll2_owner *d);
 
@@ -3258,7 +3117,6 @@ void lws_dll2_owner_clear(struct lws_dll2_owner *d);
 /// Returns 1 if `cb` ended the walk, else 0; 0 also if `owner` or `cb` is NULL.
 ///
 /// The caller guarantees:
-///
 /// `owner` is NULL or valid.
 int lws_dll2_foreach_safe(struct lws_dll2_owner *owner, void *user, lws_dll2_foreach_cb_t cb);
 
@@ -3269,7 +3127,6 @@ int lws_dll2_foreach_safe(struct lws_dll2_owner *owner, void *user, lws_dll2_for
 /// or if `own` or `name` is NULL; structures whose string is NULL are passed over.
 ///
 /// The caller guarantees:
-///
 /// `own` is NULL or valid; `name` is NULL or has `namelen` characters; the offsets are those of its nodes'
 /// structures.
 void *_lws_dll2_search_sz_pl(struct lws_dll2_owner *own,
@@ -3285,11 +3142,243 @@ void *_lws_dll2_search_sz_pl(struct lws_dll2_owner *own,
 /// `sort`, at the start. Nothing happens if `phead` or `add` is NULL.
 ///
 /// The caller guarantees:
-///
 /// `phead` and `add` are NULL or valid, and the list ends in NULL.
-void lws_list_ptr_insert(lws_list_ptr *phead,
-                         lws_list_ptr *add,
-                         lws_list_ptr_sort_func_t sort);
+void lws_list_ptr_insert(lws_list_ptr *phead, lws_list_ptr *add, lws_list_ptr_sort_func_t sort);
+
+/// The length in bytes of header `h` of the request, all its lines joined; 0 when it is absent, when there is no request,
+/// and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_hdr_total_length(struct lws *wsi,
+                         enum lws_token_indexes h);
+
+/// The length in bytes of one fragment of header `h`: a line of a repeated header, or an argument of
+/// `WSI_TOKEN_HTTP_URI_ARGS`; 0 when there is none.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_hdr_fragment_length(struct lws *wsi, enum lws_token_indexes h, int frag_idx);
+
+/// Copies header `h` of the request into `dest`, NUL-terminated, all its lines joined. Returns its length; 0 when it is
+/// absent (`dest` is then empty); -1 when it does not fit in `len` bytes with its NUL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `dest` is NULL or has room for `len` bytes. Service thread only.
+int lws_hdr_copy(struct lws *wsi, char *dest, int len, enum lws_token_indexes h);
+
+/// As `lws_hdr_copy()`, one fragment: a line of a repeated header, or an argument of `WSI_TOKEN_HTTP_URI_ARGS`. -1 also when
+/// there is no such fragment.
+///
+/// The caller guarantees:
+/// As `lws_hdr_copy()`.
+int lws_hdr_copy_fragment(struct lws *wsi,
+                          char *dest,
+                          int len,
+                          enum lws_token_indexes h,
+                          int frag_idx);
+
+/// The length of a request header by name (`nlen` bytes, lower case; a trailing `:` is tolerated); -1 when it is absent.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `name` is NULL or has `nlen` bytes. Service thread only.
+int lws_hdr_custom_length(struct lws *wsi,
+                          const char *name,
+                          int nlen);
+
+/// Copies a request header by name, NUL-terminated: its length; -1 when it is absent or does not fit.
+///
+/// The caller guarantees:
+/// As `lws_hdr_custom_length()`; `dst` is NULL or has room for `len` bytes.
+int lws_hdr_custom_copy(struct lws *wsi, char *dst, int len, const char *name, int nlen);
+
+/// Calls `cb` with the name of each request header that has no token (the name is not NUL-terminated; `nlen` bytes). 0; -1
+/// when there is no request, and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_hdr_custom_name_foreach(struct lws *wsi,
+                                lws_hdr_custom_fe_cb_t cb,
+                                void *opaque);
+
+/// Copies the value of a request's cookie into `buf`, NUL-terminated. `*max` is the room in `buf` before, the value's length
+/// after. 0 when found; nonzero when there is no such cookie, when it does not fit, and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `name` is NULL or a C string; `buf` is NULL or has room for `*max` bytes. Service
+/// thread only.
+int lws_http_cookie_get(struct lws *wsi,
+                        const char *name,
+                        char *buf,
+                        size_t *max);
+
+/// Copies an argument of the request's URL into `buf`, NUL-terminated: the one that starts with `name` (give its `=` too).
+/// Returns a pointer to what follows `name` in `buf`; NULL when there is none, when it does not fit, and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `name` is NULL or a C string; `buf` is NULL or has room for `len` bytes. Service
+/// thread only.
+const char *lws_get_urlarg_by_name(struct lws *wsi,
+                                   const char *name,
+                                   char *buf,
+                                   int len);
+
+/// As `lws_get_urlarg_by_name()`; returns the length of the value, -1 when there is none or it does not fit.
+///
+/// The caller guarantees:
+/// As `lws_get_urlarg_by_name()`.
+int lws_get_urlarg_by_name_safe(struct lws *wsi, const char *name, char *buf, int len);
+
+/// The request's path and method: `*puri_ptr` points at the decoded path, NUL-terminated, for as long as the request lasts;
+/// `*puri_len` is its length. Returns `LWSHUMETH_*`, -1 when there is no request, and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; the others are NULL or writable. Service thread only.
+int lws_http_get_uri_and_method(struct lws *wsi,
+                                char **puri_ptr,
+                                int *puri_len);
+
+/// Gives the request's header table back early; header calls find nothing from then on. 0; -1 for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_http_headers_detach(struct lws *wsi);
+
+/// The name of a token as it stands in a request, `:` included, for the life of the process; NULL for a number that is none.
+const uint8_t *lws_token_to_string(enum lws_token_indexes token);
+
+/// Writes one response header line at `*p` and moves `*p` behind it. `name` may end with `:` and is written in lower case;
+/// a NULL name is refused. CR, LF and NUL in the value are refused.
+///
+/// 0; 1, and nothing written, when it does not fit before `end` or is refused.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `name` is NULL or a C string; `value` has `length` bytes; `*p` up to `end` is
+/// writable. Service thread only.
+int lws_add_http_header_by_name(struct lws *wsi,
+                                const uint8_t *name,
+                                const uint8_t *value,
+                                int length,
+                                uint8_t **p,
+                                uint8_t *end);
+
+/// As `lws_add_http_header_by_name()`, with the name of `token`.
+///
+/// The caller guarantees:
+/// As `lws_add_http_header_by_name()`.
+int lws_add_http_header_by_token(struct lws *wsi,
+                                 enum lws_token_indexes token,
+                                 const uint8_t *value,
+                                 int length,
+                                 uint8_t **p,
+                                 uint8_t *end);
+
+/// Writes a `content-length` line. 0, or 1 when it does not fit.
+///
+/// The caller guarantees:
+/// As `lws_add_http_header_by_name()`.
+int lws_add_http_header_content_length(struct lws *wsi, lws_filepos_t content_length, uint8_t **p, uint8_t *end);
+
+/// Starts a response head: the status line and the headers that the vhost adds to every response. `code` may carry
+/// `LWSAHH_FLAG_NO_SERVER_NAME`. 0, or 1 when it does not fit.
+///
+/// The caller guarantees:
+/// As `lws_add_http_header_by_name()`.
+int lws_add_http_header_status(struct lws *wsi, uint32_t code, uint8_t **p, uint8_t *end);
+
+/// Starts a response head with status, `content-type` (NULL for none) and `content-length`. With
+/// `LWS_ILLEGAL_HTTP_CONTENT_LEN` there is no length: the end of the body is the end of the stream on HTTP/2, of the
+/// connection on HTTP/1. 0, or 1 when it does not fit.
+///
+/// The caller guarantees:
+/// As `lws_add_http_header_by_name()`; `content_type` is NULL or a C string.
+int lws_add_http_common_headers(struct lws *wsi,
+                                uint32_t code,
+                                const char *content_type,
+                                lws_filepos_t content_len,
+                                uint8_t **p,
+                                uint8_t *end);
+
+/// Ends a response head. 0, or 1 when there is no room.
+///
+/// The caller guarantees:
+/// As `lws_add_http_header_by_name()`.
+int lws_finalize_http_header(struct lws *wsi, uint8_t **p, uint8_t *end);
+
+/// Ends the response head that was built from `start` to `*p`, and sends it. 0, or 1 when there is no room or it cannot be
+/// sent.
+///
+/// The caller guarantees:
+/// As `lws_add_http_header_by_name()`; `start` up to `*p` is the head.
+int lws_finalize_write_http_header(struct lws *wsi,
+                                   uint8_t *start,
+                                   uint8_t **p,
+                                   uint8_t *end);
+
+/// The program has answered the request. On a kept HTTP/1 connection the next one is served, after the rest of this
+/// request's body, if any, has been thrown away; a stream ends.
+///
+/// Returns 1 when the connection or stream will close, so that the callback can `return -1`, else 0; 1 for NULL. The session
+/// memory and the headers stay valid until the callback returns.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_http_transaction_completed(struct lws *wsi);
+
+/// Answers with a status and a small HTML page that shows it and `html_body` (NULL for nothing more, else markup that is
+/// inserted as it is). A 404 is a redirect to `info.error_document_404`, when there is one.
+///
+/// 0, or 1 when it could not be sent, and for NULL; the caller completes the transaction.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `html_body` is NULL or a C string. Service thread only.
+int lws_return_http_status(struct lws *wsi,
+                           uint32_t code,
+                           const char *html_body);
+
+/// Builds a redirect to `loc` (`len` bytes) at `*p`, sends it, and ends the stream on HTTP/2. Returns the number of bytes
+/// written, -1 when it does not fit before `end` or cannot be sent; the caller completes the transaction.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `loc` has `len` bytes; `*p` up to `end` is writable. Service thread only.
+int lws_http_redirect(struct lws *wsi,
+                      int code,
+                      const uint8_t *loc,
+                      int len,
+                      uint8_t **p,
+                      uint8_t *end);
+
+/// Answers with a file, in pieces as the peer takes them; `LWS_CALLBACK_HTTP_FILE_COMPLETION` follows. A file that cannot
+/// be opened is a 404.
+///
+/// `content_type` is NULL for none; `other_headers` are `other_headers_len` bytes of header lines, as
+/// `lws_add_http_header_*()` write them. 0 when it is being sent, -1 when it cannot be, and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `file` is NULL or a C string, `content_type` too; `other_headers` has its bytes.
+/// Service thread only.
+int lws_serve_http_file(struct lws *wsi,
+                        const char *file,
+                        const char *content_type,
+                        const char *other_headers,
+                        int other_headers_len);
+
+/// Marks the transaction as one that has no end (server-sent events): it is not timed out. 0; 1 for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_http_mark_sse(struct lws *wsi);
+
+/// What a protocol's callback does with the reasons it does not handle itself: requests get a 404, bodies that have been
+/// received a 200, sent files complete their transaction. Returns what the callback should return.
+///
+/// The caller guarantees:
+/// As for any callback: called by one, with its own arguments.
+int lws_callback_http_dummy(struct lws *wsi,
+                            enum lws_callback_reasons reason,
+                            void *_user,
+                            void *_in,
+                            size_t _len);
 
 /// Writes `value` to `buf`, which has room for `len` bytes, in the first unit of `schema` that it is at least
 /// one of: "1.512Ki".
@@ -3302,15 +3391,9 @@ void lws_list_ptr_insert(lws_list_ptr *phead,
 /// unit is small enough, a pointer is NULL or `len` is 0.
 ///
 /// The caller guarantees:
-///
 /// `buf` is NULL or has room for `len` bytes; `schema` is NULL or an array that ends in a NULL name.
-int lws_humanize(char *buf,
-                 size_t len,
-                 uint64_t value,
-                 const struct lws_humanize_unit *schema);
+int lws_humanize(char *buf, size_t len, uint64_t value, const struct lws_humanize_unit *schema);
 
-=======
->>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 /// Sets which log levels the process emits, and how.
 ///
 /// `level` is the `LLL_*` bits to emit, or'ed. At the start it is `LLL_ERR | LLL_WARN | LLL_NOTICE`, to
@@ -3325,25 +3408,14 @@ int lws_humanize(char *buf,
 /// May be called at any time, before a context exists too, from any thread.
 ///
 /// The caller guarantees:
-<<<<<<< HEAD
-///
-/// `log_emit_function` is NULL or may be called from any thread, in the form that `level` says.
-void lws_set_log_level(int level,
-                       lws_log_emit_t log_emit_function);
-=======
 /// `log_emit_function` is NULL or may be called from any thread, in the form that `level` says.
 void lws_set_log_level(int level, lws_log_emit_t log_emit_function);
->>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 
 /// Returns 1 if a process-wide line of `level` (`LLL_*`, or several or'ed) would be emitted, else 0.
 ///
 /// Worth asking before composing something costly. Any thread.
 ///
 /// The caller guarantees:
-<<<<<<< HEAD
-///
-=======
->>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 /// None: callable at any time.
 int lwsl_visible(int level);
 
@@ -3354,16 +3426,8 @@ int lwsl_visible(int level);
 /// `LLL_*`, or if `p` is NULL or `len` is 0.
 ///
 /// The caller guarantees:
-<<<<<<< HEAD
-///
-/// `p` is NULL or has room for `len` bytes.
-int lwsl_timestamp(int level,
-                   char *p,
-                   size_t len);
-=======
 /// `p` is NULL or has room for `len` bytes.
 int lwsl_timestamp(int level, char *p, size_t len);
->>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 
 /// An emitter for `lws_set_log_level()`: stderr, in colour if that is a terminal.
 ///
@@ -3371,23 +3435,12 @@ int lwsl_timestamp(int level, char *p, size_t len);
 /// lines that the library passes.
 ///
 /// The caller guarantees:
-<<<<<<< HEAD
-///
-/// `line` is NULL or a C string.
-void lwsl_emit_stderr(int level,
-                      const char *line);
-=======
 /// `line` is NULL or a C string.
 void lwsl_emit_stderr(int level, const char *line);
->>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 
 /// The same as `lwsl_emit_stderr()`: neither adds a time to `line`.
 ///
 /// The caller guarantees:
-<<<<<<< HEAD
-///
-=======
->>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 /// `line` is NULL or a C string.
 void lwsl_emit_stderr_notimestamp(int level, const char *line);
 
@@ -3397,10 +3450,6 @@ void lwsl_emit_stderr_notimestamp(int level, const char *line);
 /// `LOG_DEBUG`. `line` may be NULL, which logs nothing.
 ///
 /// The caller guarantees:
-<<<<<<< HEAD
-///
-=======
->>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 /// `line` is NULL or a C string.
 void lwsl_emit_syslog(int level, const char *line);
 
@@ -3409,20 +3458,12 @@ void lwsl_emit_syslog(int level, const char *line);
 /// A NULL `vbuf` or a zero `len` is logged as that.
 ///
 /// The caller guarantees:
-<<<<<<< HEAD
-///
-=======
->>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 /// `vbuf` is NULL or `len` bytes are readable there.
 void lwsl_hexdump_level(int level, const void *vbuf, size_t len);
 
 /// Logs `len` bytes at `buf` as a hex dump at `LLL_DEBUG`, process-wide.
 ///
 /// The caller guarantees:
-<<<<<<< HEAD
-///
-=======
->>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 /// `buf` is NULL or `len` bytes are readable there.
 void lwsl_hexdump(const void *buf, size_t len);
 
@@ -3432,10 +3473,6 @@ void lwsl_hexdump(const void *buf, size_t len);
 /// `prep` may be NULL; else it writes what comes before each line, given `obj`.
 ///
 /// The caller guarantees:
-<<<<<<< HEAD
-///
-=======
->>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 /// `cx` is NULL or a valid log context; `prep` accepts `obj`; `vbuf` is NULL or `len` bytes are readable
 /// there.
 void lwsl_hexdump_level_cx(struct lws_log_cx *cx,
@@ -3445,25 +3482,14 @@ void lwsl_hexdump_level_cx(struct lws_log_cx *cx,
                            const void *vbuf,
                            size_t len);
 
-<<<<<<< HEAD
 /// Counts a user of log context `cx` in (`change` is 1) or out (-1), and tells its `refcount_cb`.
-=======
-/// Counts a user of log context `cx` in (`_new` is 1) or out (-1), and tells its `refcount_cb`.
->>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 ///
 /// NULL `cx` is ignored, and so is a user going out where none is counted, which is logged as an error.
 /// Not thread-safe: one thread for one log context.
 ///
 /// The caller guarantees:
-<<<<<<< HEAD
-///
 /// `cx` is NULL or a valid log context.
-void lwsl_refcount_cx(struct lws_log_cx *cx,
-                      int change);
-=======
-/// `cx` is NULL or a valid log context.
-void lwsl_refcount_cx(struct lws_log_cx *cx, int _new);
->>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
+void lwsl_refcount_cx(struct lws_log_cx *cx, int change);
 
 /// An emitter for a log context with `LLLF_LOG_CONTEXT_AWARE`: the file that `lws_log_use_cx_file()`
 /// keeps open.
@@ -3471,19 +3497,9 @@ void lwsl_refcount_cx(struct lws_log_cx *cx, int _new);
 /// Lines are lost while the file is not open; a failing write is reported on stderr.
 ///
 /// The caller guarantees:
-<<<<<<< HEAD
-///
-/// `cx` is NULL or a valid log context whose `refcount_cb` is `lws_log_use_cx_file()`; `line` is NULL or
-/// has `len` bytes.
-void lws_log_emit_cx_file(struct lws_log_cx *cx,
-                          int _level,
-                          const char *line,
-                          size_t len);
-=======
 /// `cx` is NULL or a valid log context whose `refcount_cb` is `lws_log_use_cx_file()`; `line` is NULL or
 /// has `len` bytes.
 void lws_log_emit_cx_file(struct lws_log_cx *cx, int _level, const char *line, size_t len);
->>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
 
 /// A `refcount_cb` for a log context that logs to a file: `opaque` is the path, a C string.
 ///
@@ -3491,11 +3507,8 @@ void lws_log_emit_cx_file(struct lws_log_cx *cx, int _level, const char *line, s
 /// goes; its fd is kept in `stg`. That it cannot be opened is reported on stderr.
 ///
 /// The caller guarantees:
-<<<<<<< HEAD
-///
 /// `cx` is NULL or a valid log context whose `opaque` is NULL or a C string, and whose `stg` is its own.
-void lws_log_use_cx_file(struct lws_log_cx *cx,
-                         int change);
+void lws_log_use_cx_file(struct lws_log_cx *cx, int change);
 
 /// Writes `string` to `escaped`, which has room for `len` bytes, with each `'` doubled for use in a quoted
 /// SQL literal, and returns `escaped`.
@@ -3504,11 +3517,8 @@ void lws_log_use_cx_file(struct lws_log_cx *cx,
 /// overlap. A NULL `string` gives an empty result; if `escaped` is NULL or `len` is 0, nothing is written.
 ///
 /// The caller guarantees:
-///
 /// `escaped` is NULL or has room for `len` bytes; `string` is NULL or a C string.
-const char *lws_sql_purify(char *escaped,
-                           const char *string,
-                           size_t len);
+const char *lws_sql_purify(char *escaped, const char *string, size_t len);
 
 /// Writes `string` to `escaped`, which has room for `len` bytes, escaped for use in a JSON string, and
 /// returns `escaped`.
@@ -3520,18 +3530,13 @@ const char *lws_sql_purify(char *escaped,
 /// positive, nothing is written but a 0 to `in_used`.
 ///
 /// The caller guarantees:
-///
 /// `escaped` is NULL or has room for `len` bytes; `string` is NULL or a C string; `in_used` is NULL or
 /// writable.
-const char *lws_json_purify(char *escaped,
-                            const char *string,
-                            int len,
-                            int *in_used);
+const char *lws_json_purify(char *escaped, const char *string, int len, int *in_used);
 
 /// Returns how long `string` is when `lws_json_purify()` has escaped it, without the NUL; 0 for NULL.
 ///
 /// The caller guarantees:
-///
 /// `string` is NULL or a C string.
 int lws_json_purify_len(const char *string);
 
@@ -3540,7 +3545,6 @@ int lws_json_purify_len(const char *string);
 /// Slashes stay: what is passed should be a name, not a path. NULL is ignored.
 ///
 /// The caller guarantees:
-///
 /// `filename` is NULL or a writable C string.
 void lws_filename_purify_inplace(char *filename);
 
@@ -3549,10 +3553,8 @@ void lws_filename_purify_inplace(char *filename);
 /// Returns NULL if there is none, or `pvo` or `name` is NULL. Options of options are not looked at.
 ///
 /// The caller guarantees:
-///
 /// `pvo` is NULL or a list whose names are NULL or C strings; `name` is NULL or a C string.
-const struct lws_protocol_vhost_options *lws_pvo_search(const struct lws_protocol_vhost_options *pvo,
-                                                        const char *name);
+const struct lws_protocol_vhost_options *lws_pvo_search(const struct lws_protocol_vhost_options *pvo, const char *name);
 
 /// Sets `*result` to the value of the option called `name` in the list `in`, which is what
 /// `LWS_CALLBACK_PROTOCOL_INIT` passes as `in`. The value belongs to the list.
@@ -3560,51 +3562,116 @@ const struct lws_protocol_vhost_options *lws_pvo_search(const struct lws_protoco
 /// Returns 0, or 1 if there is no such option or a pointer is NULL; `*result` is left alone then.
 ///
 /// The caller guarantees:
-///
 /// As for `lws_pvo_search()`; `result` is NULL or writable.
 int lws_pvo_get_str(void *in, const char *name, const char **result);
 
 /// Writes `u` to the 2 bytes at `b`, the most significant first. NULL is ignored.
 ///
 /// The caller guarantees:
-///
 /// `b` is NULL or has room for 2 bytes.
 void lws_ser_wu16be(uint8_t *b, uint16_t u);
 
 /// Writes `u32` to the 4 bytes at `b`, the most significant first. NULL is ignored.
 ///
 /// The caller guarantees:
-///
 /// `b` is NULL or has room for 4 bytes.
 void lws_ser_wu32be(uint8_t *b, uint32_t u32);
 
 /// Writes `u64` to the 8 bytes at `b`, the most significant first. NULL is ignored.
 ///
 /// The caller guarantees:
-///
 /// `b` is NULL or has room for 8 bytes.
 void lws_ser_wu64be(uint8_t *b, uint64_t u64);
 
 /// Returns the number in the 2 bytes at `b`, the most significant first; 0 for NULL.
 ///
 /// The caller guarantees:
-///
 /// `b` is NULL or has 2 bytes.
 uint16_t lws_ser_ru16be(const uint8_t *b);
 
 /// Returns the number in the 4 bytes at `b`, the most significant first; 0 for NULL.
 ///
 /// The caller guarantees:
-///
 /// `b` is NULL or has 4 bytes.
 uint32_t lws_ser_ru32be(const uint8_t *b);
 
 /// Returns the number in the 8 bytes at `b`, the most significant first; 0 for NULL.
 ///
 /// The caller guarantees:
-///
 /// `b` is NULL or has 8 bytes.
 uint64_t lws_ser_ru64be(const uint8_t *b);
+
+/// Waits for events and services them: as long as until the next timer if `timeout_ms` is 0 or more (the value itself
+/// does not matter, as in lws), not at all if it is negative.
+///
+/// 0 when the program should go on; -1 when the context is being destroyed, and for NULL; 1 when the event loop's
+/// `run_pt` has run. With a custom event loop that has no `run_pt`, poll(2) over the library's own descriptors.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+int lws_service(struct lws_context *context, int timeout_ms);
+
+/// `lws_service()` for one service thread; there is thread 0 only, and -1 for any other.
+///
+/// The caller guarantees:
+/// As `lws_service()`.
+int lws_service_tsi(struct lws_context *context, int timeout_ms, int tsi);
+
+/// Services one descriptor that poll(2) found ready: for programs with their own loop.
+///
+/// `pollfd->fd` may be anybody's; `pollfd->revents` says what happened, one bit or several. `pollfd->events` is not
+/// looked at: the library knows what it waits for.
+///
+/// 0: handled (`revents` is cleared), or not one of the library's descriptors (`revents` stays). 1: the wsi of the
+/// descriptor is gone, and so is its entry in the program's table. -1: the context is being destroyed, or NULL.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed; `pollfd` is NULL or points to a structure that stays where
+/// it is during the call, though what it holds may be changed by the event loop's operations. Service thread only.
+int lws_service_fd(struct lws_context *context,
+                   struct lws_pollfd *pollfd);
+
+/// `lws_service_fd()` for one service thread; there is thread 0 only, and -1 for any other.
+///
+/// The caller guarantees:
+/// As `lws_service_fd()`.
+int lws_service_fd_tsi(struct lws_context *context, struct lws_pollfd *pollfd, int tsi);
+
+/// To be called before the program's loop waits: runs due timers, PROTOCOL_INIT where it has not been raised, and
+/// everything that can go on without an event.
+///
+/// Returns how many milliseconds the loop may wait, at most `timeout_ms`: until the next timer, rounded up; 0 only if
+/// calling again at once makes progress. 1 for NULL.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+int lws_service_adjust_timeout(struct lws_context *context, int timeout_ms, int tsi);
+
+/// Everything that can be done without waiting; 0, -1 for NULL. For event libs.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+int _lws_plat_service_forced_tsi(struct lws_context *context, int tsi);
+
+/// Makes the loop come back soon; every protocol then gets `LWS_CALLBACK_EVENT_WAIT_CANCELLED`.
+///
+/// The only function that may be called from any thread, and from signal handlers. NULL is ignored.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed, and is not destroyed during the call.
+void lws_cancel_service(struct lws_context *context);
+
+/// `lws_cancel_service()` for the service thread of `wsi`. Service thread only.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context.
+void lws_cancel_service_pt(struct lws *wsi);
+
+/// The wsi that owns descriptor `fd`; NULL when it is none of the context's, and for NULL.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+struct lws *wsi_from_fd(const struct lws_context *context, int fd);
 
 /// Copies the string `src` to `dest`, at most `size` bytes with the NUL that is always written.
 ///
@@ -3612,12 +3679,9 @@ uint64_t lws_ser_ru64be(const uint8_t *b);
 /// `dest` becomes empty; if `dest` is NULL or `size` is 0, nothing is written.
 ///
 /// The caller guarantees:
-///
 /// `dest` is NULL or has room for `size` bytes; `src` is NULL, or a C string or `size` - 1 bytes; they do
 /// not overlap.
-char *lws_strncpy(char *dest,
-                  const char *src,
-                  size_t size);
+char *lws_strncpy(char *dest, const char *src, size_t size);
 
 /// Finds the `nl` characters at `name` within the `len` characters at `buf`; neither needs a NUL.
 ///
@@ -3625,12 +3689,8 @@ char *lws_strncpy(char *dest,
 /// pointer is NULL.
 ///
 /// The caller guarantees:
-///
 /// `buf` is NULL or has `len` characters, `name` is NULL or has `nl`.
-const char *lws_nstrstr(const char *buf,
-                        size_t len,
-                        const char *name,
-                        size_t nl);
+const char *lws_nstrstr(const char *buf, size_t len, const char *name, size_t nl);
 
 /// Compares the `clen` characters at `check` with a pattern of `wlen` characters at `wildcard`, in which
 /// each `*` stands for any characters, or none.
@@ -3638,12 +3698,8 @@ const char *lws_nstrstr(const char *buf,
 /// Returns 0 if they match, 1 if not, or if either pointer is NULL. Neither needs a NUL.
 ///
 /// The caller guarantees:
-///
 /// `wildcard` is NULL or has `wlen` characters, `check` is NULL or has `clen`.
-int lws_strcmp_wildcard(const char *wildcard,
-                        size_t wlen,
-                        const char *check,
-                        size_t clen);
+int lws_strcmp_wildcard(const char *wildcard, size_t wlen, const char *check, size_t clen);
 
 /// Writes `string` URL-encoded to `escaped`, which has room for `len` bytes, and returns `escaped`.
 ///
@@ -3652,11 +3708,8 @@ int lws_strcmp_wildcard(const char *wildcard,
 /// result; if `escaped` is NULL or `len` is not positive, nothing is written.
 ///
 /// The caller guarantees:
-///
 /// `escaped` is NULL or has room for `len` bytes; `string` is NULL or a C string.
-const char *lws_urlencode(char *escaped,
-                          const char *string,
-                          int len);
+const char *lws_urlencode(char *escaped, const char *string, int len);
 
 /// Writes the URL-encoded `escaped` decoded to `string`: `%XX` and `+` become characters.
 ///
@@ -3668,12 +3721,9 @@ const char *lws_urlencode(char *escaped,
 /// before), if `len` is negative, or a pointer is NULL.
 ///
 /// The caller guarantees:
-///
 /// `string` is NULL or has room for `len` + 1 bytes, or for as many as `escaped` has; `escaped` is NULL or a
 /// C string.
-int lws_urldecode(char *string,
-                  const char *escaped,
-                  int len);
+int lws_urldecode(char *string, const char *escaped, int len);
 
 /// Converts a hex string like "0a1B" at `h` to bytes at `dest`.
 ///
@@ -3682,11 +3732,8 @@ int lws_urldecode(char *string,
 /// has to be seen). `dest` is written up to where it went wrong.
 ///
 /// The caller guarantees:
-///
 /// `h` is NULL or a C string; `dest` is NULL or has room for `max` bytes.
-int lws_hex_to_byte_array(const char *h,
-                          uint8_t *dest,
-                          int max);
+int lws_hex_to_byte_array(const char *h, uint8_t *dest, int max);
 
 /// Writes the `slen` bytes at `src` as lower-case hex digits to `dest`, which has room for `len` bytes.
 ///
@@ -3694,32 +3741,75 @@ int lws_hex_to_byte_array(const char *h,
 /// a NULL `src` gives an empty string.
 ///
 /// The caller guarantees:
-///
 /// `src` is NULL or has `slen` bytes; `dest` is NULL or has room for `len` bytes.
-void lws_hex_from_byte_array(const uint8_t *src,
-                             size_t slen,
-                             char *dest,
-                             size_t len);
+void lws_hex_from_byte_array(const uint8_t *src, size_t slen, char *dest, size_t len);
 
 /// Compares `len` bytes at `a` and `b` in a time that does not depend on what they are.
 ///
 /// Returns 0 if they are the same, else nonzero; nonzero also if one is NULL and `len` is not 0.
 ///
 /// The caller guarantees:
-///
 /// `a` and `b` are NULL or have `len` bytes.
 int lws_timingsafe_bcmp(const void *a, const void *b, uint32_t len);
 
 /// Fills `len` bytes at `p` with zeros even if nothing reads them again: for keys and passwords.
 ///
 /// The caller guarantees:
-///
 /// `p` is NULL or `len` bytes are writable there.
 void lws_explicit_bzero(void *p, size_t len);
-=======
-/// `cx` is NULL or a valid log context whose `opaque` is NULL or a C string, and whose `stg` is its own.
-void lws_log_use_cx_file(struct lws_log_cx *cx, int _new);
->>>>>>> 9bef92ae844e527245cfceafbec04797bb433127
+
+/// Schedules `cb` to be called on the service thread in `us` microseconds, replacing what `sul` was scheduled for;
+/// `LWS_SET_TIMER_USEC_CANCEL` cancels. `sul` must have been zeroed once before its first use, and must be cancelled before
+/// its memory goes away. It is not scheduled any more when `cb` is called, so `cb` may schedule it again.
+///
+/// There is thread 0 only; another `tsi`, and NULL, are ignored.
+///
+/// The caller guarantees:
+/// `ctx` is NULL or a context that has not been destroyed; `sul` is NULL or as described. Service thread only.
+void lws_sul_schedule(struct lws_context *ctx,
+                      int tsi,
+                      lws_sorted_usec_list_t *sul,
+                      sul_cb_t _cb,
+                      lws_usec_t _us);
+
+/// As `lws_sul_schedule()`, for systems that suspend; the same here.
+///
+/// The caller guarantees:
+/// As `lws_sul_schedule()`.
+void lws_sul_schedule_wakesuspend(struct lws_context *ctx,
+                                  int tsi,
+                                  lws_sorted_usec_list_t *sul,
+                                  sul_cb_t _cb,
+                                  lws_usec_t _us);
+
+/// Schedules `sul` for the absolute time in `sul->us`, on the clock of `lws_now_usecs()`, with `sul->cb`.
+///
+/// The caller guarantees:
+/// As `lws_sul_schedule()`; `sul->cb` and `sul->us` are set.
+void lws_sul2_schedule(struct lws_context *context, int tsi, int _flags, lws_sorted_usec_list_t *sul);
+
+/// Cancels `sul`; nothing happens if it is not scheduled, or NULL.
+///
+/// The caller guarantees:
+/// `sul` is NULL, zeroed, or was scheduled on a context that lives. Service thread only.
+void lws_sul_cancel(lws_sorted_usec_list_t *sul);
+
+/// Raises `LWS_CALLBACK_TIMER` on the wsi's protocol once, `usecs` microseconds from now;
+/// `LWS_SET_TIMER_USEC_CANCEL` cancels. NULL is ignored.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+void lws_set_timer_usecs(struct lws *wsi, lws_usec_t usecs);
+
+/// Closes the wsi in `secs` seconds unless another call replaces or (`NO_PENDING_TIMEOUT`, or 0 seconds) clears the
+/// timeout. `LWS_TO_KILL_ASYNC` closes it when the loop is reached next; `LWS_TO_KILL_SYNC` before the call returns, or,
+/// inside a callback, when that has returned. NULL is ignored.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+void lws_set_timeout(struct lws *wsi,
+                     enum pending_timeout reason,
+                     int secs);
 
 extern void ferrows_log(void);
 
@@ -3730,6 +3820,318 @@ extern void ferrows_log_cx(void);
 extern void ferrows_snprintf(void);
 
 extern void ferrows_open(void);
+
+/// Adds a vhost to a context; `info` as for `lws_create_context()`. It listens when the call returns.
+///
+/// Vhosts may share a port (and `iface`): TLS clients choose by SNI, requests by `Host` or `:authority`, and the first
+/// vhost of the port takes the rest.
+///
+/// Returns NULL after one `LLL_ERR` line that names the field, its value and the reason, and for NULL arguments.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed; `info` is NULL or as for `lws_create_context()`. Service
+/// thread only; allowed in callbacks.
+struct lws_vhost *lws_create_vhost(struct lws_context *context, const struct lws_context_creation_info *info);
+
+/// Closes everything of a vhost: its listening socket (a vhost on the same port takes it over), its connections. The
+/// vhost ends with its last wsi: PROTOCOL_DESTROY, `info.finalize`. NULL is ignored.
+///
+/// The caller guarantees:
+/// `vh` is NULL or a vhost of a live context. Service thread only; allowed in callbacks, also of the vhost itself.
+void lws_vhost_destroy(struct lws_vhost *vh);
+
+/// The vhost of a wsi; NULL for NULL, and for the event pipe, which has none.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+struct lws_vhost *lws_get_vhost(struct lws *wsi);
+
+/// A vhost's name, for its life; NULL for NULL.
+///
+/// The caller guarantees:
+/// `vhost` is NULL or a vhost of a live context. Service thread only.
+const char *lws_get_vhost_name(struct lws_vhost *vhost);
+
+/// The vhost called `name`; NULL when there is none, and for NULL.
+///
+/// The caller guarantees:
+/// `context` is NULL or a live context, `name` is NULL or a C string. Service thread only.
+struct lws_vhost *lws_get_vhost_by_name(struct lws_context *context, const char *name);
+
+/// The port a vhost was asked to listen on, as in `info.port`; -1 for NULL.
+///
+/// The caller guarantees:
+/// `vhost` is NULL or a vhost of a live context. Service thread only.
+int lws_get_vhost_port(struct lws_vhost *vhost);
+
+/// The port a vhost really listens on, also where `info.port` was 0; -1 for NULL, 0 where there is none.
+///
+/// The caller guarantees:
+/// `vhost` is NULL or a vhost of a live context. Service thread only.
+int lws_get_vhost_listen_port(struct lws_vhost *vhost);
+
+/// `info.iface` of a vhost, for its life, or NULL.
+///
+/// The caller guarantees:
+/// `vhost` is NULL or a vhost of a live context. Service thread only.
+const char *lws_get_vhost_iface(struct lws_vhost *vhost);
+
+/// `info.user` of a vhost's creation; NULL for NULL.
+///
+/// The caller guarantees:
+/// `vhost` is NULL or a vhost of a live context. Service thread only.
+void *lws_get_vhost_user(struct lws_vhost *vhost);
+
+/// The same as `lws_get_vhost_user()`.
+///
+/// The caller guarantees:
+/// As `lws_get_vhost_user()`.
+void *lws_vhost_user(struct lws_vhost *vhost);
+
+/// A vhost's name for logs, for its life; a placeholder for NULL.
+///
+/// The caller guarantees:
+/// `vh` is NULL or a vhost of a live context. Service thread only.
+const char *lws_vh_tag(struct lws_vhost *vh);
+
+/// The protocol a wsi is bound to, in the vhost's own copy of the table; NULL for NULL and for the event pipe.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+const struct lws_protocols *lws_get_protocol(struct lws *wsi);
+
+/// The same as `lws_get_protocol()`.
+///
+/// The caller guarantees:
+/// As `lws_get_protocol()`.
+const struct lws_protocols *lws_protocol_get(struct lws *wsi);
+
+/// The protocol called `name` in a vhost's table; NULL when there is none, and for NULL.
+///
+/// The caller guarantees:
+/// `vh` is NULL or a vhost of a live context, `name` is NULL or a C string. Service thread only.
+const struct lws_protocols *lws_vhost_name_to_protocol(struct lws_vhost *vh, const char *name);
+
+/// Allocates `size` zeroed bytes, aligned to 16, for a protocol on a vhost; freed by the library after PROTOCOL_DESTROY.
+///
+/// A second call for the same pair returns the first allocation. NULL for NULL, for a size below 1, and for a protocol
+/// that the vhost does not have.
+///
+/// The caller guarantees:
+/// `vhost` is NULL or a vhost of a live context, `prot` is NULL or a protocol. Service thread only.
+void *lws_protocol_vh_priv_zalloc(struct lws_vhost *vhost,
+                                  const struct lws_protocols *prot,
+                                  int size);
+
+/// What `lws_protocol_vh_priv_zalloc()` gave for the pair, or NULL.
+///
+/// The caller guarantees:
+/// As `lws_protocol_vh_priv_zalloc()`.
+void *lws_protocol_vh_priv_get(struct lws_vhost *vhost, const struct lws_protocols *prot);
+
+/// Asks for a writeable callback on every connection and stream that is bound to `protocol` on `vhost`. 0; -1 for NULL.
+///
+/// The caller guarantees:
+/// `vhost` is NULL or a vhost of a live context, `protocol` is NULL or a protocol. Service thread only.
+int lws_callback_on_writable_all_protocol_vhost(const struct lws_vhost *vhost, const struct lws_protocols *protocol);
+
+/// As `lws_callback_on_writable_all_protocol_vhost()`, on every vhost that has a protocol of that name.
+///
+/// The caller guarantees:
+/// `context` is NULL or a live context, `protocol` is NULL or a protocol. Service thread only.
+int lws_callback_on_writable_all_protocol(const struct lws_context *context, const struct lws_protocols *protocol);
+
+/// Calls `protocol`'s callback with `reason`, `argp` and `len` for every wsi bound to it on `vh`. A callback that
+/// returns nonzero closes its wsi. 0; 1 for NULL.
+///
+/// The caller guarantees:
+/// `vh` is NULL or a vhost of a live context, `protocol` is NULL or a protocol; `argp` is what the callback expects.
+/// Service thread only.
+int lws_callback_all_protocol_vhost_args(struct lws_vhost *vh,
+                                         const struct lws_protocols *protocol,
+                                         int reason,
+                                         void *argp,
+                                         size_t len);
+
+/// As `lws_callback_all_protocol_vhost_args()`, with NULL and 0.
+///
+/// The caller guarantees:
+/// As `lws_callback_all_protocol_vhost_args()`.
+int lws_callback_all_protocol_vhost(struct lws_vhost *vh, const struct lws_protocols *protocol, int reason);
+
+/// As `lws_callback_all_protocol_vhost()`, on every vhost that has a protocol of that name.
+///
+/// The caller guarantees:
+/// `context` is NULL or a live context, `protocol` is NULL or a protocol. Service thread only.
+int lws_callback_all_protocol(struct lws_context *context, const struct lws_protocols *protocol, int reason);
+
+/// Calls every protocol of the wsi's vhost once, with the wsi; nonzero if one of them returned nonzero.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `in` is what the callbacks expect. Service thread only.
+int lws_callback_vhost_protocols(struct lws *wsi, int reason, void *in, size_t len);
+
+/// The log context that lines about a vhost go to.
+///
+/// The caller guarantees:
+/// `vh` is NULL or a vhost of a live context.
+struct lws_log_cx *lwsl_vhost_get_cx(struct lws_vhost *vh);
+
+/// Puts a vhost's tag before a log line; for `lwsl_vhost_*`.
+///
+/// The caller guarantees:
+/// `obj` is NULL or a vhost of a live context; `*p` up to `e` is writable.
+void lws_log_prepend_vhost(struct lws_log_cx *_cx, void *obj, char **p, char *e);
+
+/// Takes `len` bytes from `buf` for sending: all of them, whatever their number. What the peer does not take at once waits in
+/// memory; a program that wants to bound that writes from its writeable callback, or asks `lws_send_pipe_choked()`.
+///
+/// `protocol` says what the bytes are: `LWS_WRITE_HTTP_HEADERS` (a head made with `lws_add_http_header_*()`; with
+/// `LWS_WRITE_NO_FIN` more of it follows as `LWS_WRITE_HTTP_HEADERS_CONTINUATION`), `LWS_WRITE_HTTP` (body),
+/// `LWS_WRITE_HTTP_FINAL` (its last piece: END_STREAM on HTTP/2, nothing on HTTP/1, which programs frame themselves). With
+/// `LWS_WRITE_H2_STREAM_END`, a head ends the stream. On HTTP/2 the write that completes a given content-length ends it too.
+///
+/// The `LWS_PRE` bytes before `buf` are not used. Returns `len`; -1 when the wsi is closing, was reset, or cannot send this
+/// (the reason is logged), and for NULL: the callback should then return -1.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `buf` has `len` bytes. Service thread only.
+int lws_write(struct lws *wsi,
+              uint8_t *buf,
+              size_t len,
+              enum lws_write_protocol protocol);
+
+/// Whether more output would only wait in memory: 1 or 0. What waits is offered to the socket first. 1 for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_send_pipe_choked(struct lws *wsi);
+
+/// Whether output of the wsi's connection waits in memory: 1 or 0; 0 for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_partial_buffered(struct lws *wsi);
+
+/// The wsi's own descriptor; -1 for an HTTP/2 stream, which has none, after the close, and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+lws_sockfd_type lws_get_socket_fd(struct lws *wsi);
+
+/// The connection that carries a stream; the wsi itself for anything else; NULL for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+struct lws *lws_get_network_wsi(struct lws *wsi);
+
+/// The wsi above this one: the connection of a stream; NULL when there is none.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+struct lws *lws_get_parent(const struct lws *wsi);
+
+/// The wsi below this one; NULL when there is none.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+struct lws *lws_get_child(const struct lws *wsi);
+
+/// The service thread of a wsi: 0; -1 for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context.
+int lws_get_tsi(struct lws *wsi);
+
+/// The same as `lws_get_tsi()`.
+///
+/// The caller guarantees:
+/// As `lws_get_tsi()`.
+int lws_wsi_tsi(struct lws *wsi);
+
+/// A name for logs, for the life of the wsi; a placeholder for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+const char *lws_wsi_tag(struct lws *wsi);
+
+/// What callbacks get as `user`: session memory, what `lws_set_wsi_user()` set, or NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+void *lws_wsi_user(struct lws *wsi);
+
+/// Replaces what callbacks get as `user`. The library's own session memory, if any, is freed; the program keeps
+/// ownership of `user`. NULL `wsi` is ignored.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+void lws_set_wsi_user(struct lws *wsi, void *user);
+
+/// Whether the bytes on the wire are TLS: 1 or 0; 0 for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_is_ssl(struct lws *wsi);
+
+/// NULL: TLS is not OpenSSL here, there is no `SSL`.
+///
+/// The caller guarantees:
+/// None is needed; `wsi` is not looked at.
+struct ssl_st *lws_get_ssl(struct lws *_wsi);
+
+/// Asks for one writeable callback, as soon as there is room for output. Asking again before it came changes nothing.
+/// 1; 0 when the wsi is closing; -1 for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only; allowed in every callback.
+int lws_callback_on_writable(struct lws *wsi);
+
+/// Stops (0) or continues (1) the delivery of body data to the program. What has been received already is kept, and the
+/// peer is slowed down; it is delivered when flow is allowed again. On HTTP/2 too, unlike in lws. 0; -1 for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_rx_flow_control(struct lws *wsi, int enable);
+
+/// Closes a wsi; it is freed when no callback is on the stack any more. `reason` and `caller` are for the log.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context, `caller` is NULL or a C string. Service thread only.
+void lws_close_free_wsi(struct lws *wsi, enum lws_close_status reason, const char *caller);
+
+/// The peer's address as a number, into `name`, NUL-terminated; for a stream, the peer of its connection. Returns `name`,
+/// holding an empty string when there is no address; NULL for NULL pointers.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `name` is NULL or has room for `namelen` bytes. Service thread only.
+const char *lws_get_peer_simple(struct lws *wsi,
+                                char *name,
+                                size_t namelen);
+
+/// As `lws_get_peer_simple()`, for any connected socket.
+///
+/// The caller guarantees:
+/// `fd` is a socket that stays open during the call; `name` is NULL or has room for `namelen` bytes.
+const char *lws_get_peer_simple_fd(lws_sockfd_type fd, char *name, size_t namelen);
+
+/// The peer's address twice: as a number in `rip` and, since no names are looked up, as the same number in `name`.
+///
+/// The caller guarantees:
+/// As `lws_get_peer_simple()`; `rip` is NULL or has room for `rip_len` bytes.
+void lws_get_peer_addresses(struct lws *wsi, lws_sockfd_type _fd, char *name, int name_len, char *rip, int rip_len);
+
+/// The log context that lines about a wsi go to.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context.
+struct lws_log_cx *lwsl_wsi_get_cx(struct lws *wsi);
+
+/// Puts a wsi's tag before a log line; for `lwsl_wsi_*`.
+///
+/// The caller guarantees:
+/// `obj` is NULL or a wsi of a live context; `*p` up to `e` is writable.
+void lws_log_prepend_wsi(struct lws_log_cx *_cx, void *obj, char **p, char *e);
 
 #ifdef __cplusplus
 }  // extern "C"

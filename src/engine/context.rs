@@ -1,5 +1,6 @@
 //! The context: everything that belongs to one `lws_create_context`, on one service thread.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
@@ -30,8 +31,12 @@ pub struct ContextConfig {
     pub event_lib_pt: usize,
     /// `info.user`.
     pub user: UserPtr,
-    /// Descriptors that are told through ADD/DEL/CHANGE_MODE_POLL_FD callbacks too.
-    pub external_poll: bool,
+    /// Time that a request's head may take to arrive on a connection that was idle (`info.timeout_secs_ah_idle`).
+    pub ah_idle: Usec,
+    /// Descriptors the context may have at once (`info.fd_limit_per_thread`).
+    pub max_fds: usize,
+    /// What the C API keeps beside the context.
+    pub foreign: Box<dyn Any>,
 }
 
 impl Default for ContextConfig {
@@ -42,7 +47,9 @@ impl Default for ContextConfig {
             service_buffer: 4096,
             event_lib_pt: 0,
             user: std::ptr::null_mut(),
-            external_poll: true,
+            ah_idle: 10 * SECOND,
+            max_fds: usize::MAX,
+            foreign: Box::new(()),
         }
     }
 }
@@ -325,7 +332,7 @@ impl Context {
 
     /// The poll callbacks of programs that keep their own table without an event lib.
     fn external_poll(&self, wsi: &Wsi, reason: Reason, events: u8, before: u8) -> bool {
-        if !self.config.external_poll || wsi.vhost().is_none() {
+        if wsi.vhost().is_none() {
             return true;
         }
         let lock = Arg::Len(usize::from(reason != Reason::ChangeModePollFd));

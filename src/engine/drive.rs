@@ -183,7 +183,7 @@ impl Context {
             return;
         }
         match wsi.http.phase.get() {
-            Phase::Idle if partial => self.ensure_timeout(wsi, Timeout::Establish, self.config.timeout),
+            Phase::Idle if partial => self.ensure_timeout(wsi, Timeout::Establish, self.config.ah_idle),
             Phase::Idle if wsi.deadlines.timeout.get() != Timeout::Establish => {
                 self.ensure_timeout(wsi, Timeout::KeepAlive, self.keepalive_of(wsi, KEEPALIVE_H1));
             }

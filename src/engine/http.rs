@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::rc::Rc;
 
 use super::context::Context;
-use super::dispatch::Arg;
+use super::dispatch::{Arg, UserPtr};
 use super::drive::stream_core;
 use super::ledger::Kind;
 use super::reason::Reason;
@@ -306,6 +306,17 @@ impl Context {
                 self.update_interest(wsi);
             }
         }
+    }
+
+    /// Replaces what callbacks get as `user` by a pointer of the program's own.
+    pub fn replace_user(&self, wsi: &Wsi, user: UserPtr) {
+        self.drop_session(wsi);
+        wsi.user.set(user);
+    }
+
+    /// Gives the header table back before the transaction ends.
+    pub fn detach_headers(&self, wsi: &Wsi) {
+        self.detach_ah(wsi);
     }
 
     // ---- refusals ----

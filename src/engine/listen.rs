@@ -13,6 +13,7 @@ use super::connection::Net;
 use super::context::{Context, CreateError};
 use super::dispatch::Arg;
 use super::event_loop::{Admit, interest};
+use super::ledger::Kind;
 use super::reason::Reason;
 use super::timer::{SECOND, Timeout};
 use super::vhost::{Listen, Vhost};
@@ -125,6 +126,10 @@ impl Context {
         let Some(vhost) = listener.vhost() else { return };
         let asked = Arg::Peer { address: peer, fd: fd.as_raw_fd() };
         if self.dispatch_as(listener, 0, Reason::FilterNetworkConnection, asked) != 0 {
+            return;
+        }
+        if self.ledger.account(Kind::Fd).live >= self.config.max_fds as u64 {
+            crate::log_warn!("{}: fd_limit_per_thread reached, connection closed", listener.tag());
             return;
         }
         prepare(&fd, &vhost);

@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char, c_void};
 use std::rc::Weak;
 
 use super::callback::CCallback;
-use super::handle::{CVhost, text};
+use super::handle::{CContext, CVhost, text};
 use super::types::*;
 use crate::engine::context::{Context, ContextConfig, CreateError};
 use crate::engine::dispatch::UserPtr;
@@ -91,6 +91,7 @@ pub(super) unsafe fn context_config(info: &Info, event_lib_pt: usize) -> Result<
         service_buffer: if info.pt_serv_buf_size == 0 { defaults.service_buffer } else { info.pt_serv_buf_size as usize },
         event_lib_pt,
         user: info.user.cast(),
+        foreign: Box::new(CContext { log_cx: info.log_cx }),
     })
 }
 
@@ -193,8 +194,8 @@ pub(super) unsafe fn vhost_config(info: &Info, context: Weak<Context>) -> Result
         let iface = (!info.iface.is_null()).then(|| CStr::from_ptr(info.iface).into());
         let finalize = info.finalize.map(|finalize| {
             let arg = info.finalize_arg;
-            // SAFETY: the program promised this signature; the vhost's address is its handle.
-            let call = move |vhost: &Vhost| unsafe { finalize(std::ptr::from_ref(vhost).cast_mut().cast(), arg) };
+            // The program promised this signature; the vhost's address is its handle.
+            let call = move |vhost: &Vhost| finalize(std::ptr::from_ref(vhost).cast_mut().cast(), arg);
             Box::new(call) as Box<dyn Fn(&Vhost)>
         });
         let limits = HeaderLimits {
@@ -226,6 +227,7 @@ pub(super) unsafe fn vhost_config(info: &Info, context: Weak<Context>) -> Result
             foreign: Box::new(CVhost {
                 context,
                 protocols: table,
+                log_cx: info.log_cx,
                 iface,
                 name: std::ffi::CString::new(name.clone()).unwrap_or_default().into_boxed_c_str(),
                 tag: std::cell::OnceCell::new(),
@@ -413,7 +415,6 @@ unsafe fn read_mount(mount: &lws_http_mount) -> Result<Mount> {
         if origin.is_none() && !(kind == MountKind::Callback && protocol.is_some()) {
             return Err(bad("origin is NULL"));
         }
-        let bits = mount.cache_bits();
         Ok(Mount {
             origin: origin.unwrap_or_default(),
             def: text(mount.def),
@@ -422,9 +423,9 @@ unsafe fn read_mount(mount: &lws_http_mount) -> Result<Mount> {
             cgi_timeout: mount.cgi_timeout,
             cache_max_age: mount.cache_max_age,
             auth_mask: mount.auth_mask,
-            cache_reusable: bits & 1 != 0,
-            cache_revalidate: bits & 2 != 0,
-            cache_intermediaries: bits & 4 != 0,
+            cache_reusable: mount.is_cache_reusable(),
+            cache_revalidate: mount.is_cache_revalidate(),
+            cache_intermediaries: mount.is_cache_intermediaries(),
             extra_mimetypes: pairs(mount.extra_mimetypes, "mounts")?,
             basic_auth_login_file: None,
             mountpoint,

@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use super::config::{context_config, vhost_config};
 use super::guard::guard;
-use super::handle::{context, context_ptr, text};
+use super::clock::LIBRARY_VERSION;
+use super::handle::{c_context, context, context_ptr, log_cx_or_process, text};
 use super::types::*;
 use crate::engine::context::{Context, CreateError, Ending};
 use crate::engine::event_loop::EventLoop;
@@ -70,7 +71,7 @@ unsafe fn create(info: &lws_context_creation_info) -> Result<Rc<Context>, Create
     };
     // SAFETY: the caller's promise.
     let config = unsafe { context_config(info, event_lib_pt) }?;
-    super::log::ignore_sigpipe();
+    ignore_sigpipe();
     let cx = Context::new(config, event_loop)?;
     super::timer::install(&cx);
     // SAFETY: the caller's promise.
@@ -85,7 +86,7 @@ unsafe fn create(info: &lws_context_creation_info) -> Result<Rc<Context>, Create
         baggage: info.external_baggage_free_on_destroy,
     };
     *cx.on_end.borrow_mut() = Some(Box::new(move |_| end.run()));
-    crate::log_notice!("ferrows {}, as lws {}", env!("CARGO_PKG_VERSION"), super::strings::LIBRARY_VERSION);
+    crate::log_notice!("ferrows {}, as lws {}", env!("CARGO_PKG_VERSION"), LIBRARY_VERSION.to_string_lossy());
     Ok(cx)
 }
 
@@ -99,6 +100,40 @@ unsafe fn populate(cx: &Rc<Context>, info: &lws_context_creation_info) -> Result
     }
     // SAFETY: the caller's promise.
     unsafe { drop_privileges(info) }
+}
+
+/// A peer that has gone must not kill the program; lws has always done this for it.
+fn ignore_sigpipe() {
+    // SAFETY: a plain system call that installs no handler of ours.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+}
+
+/// The log context that lines about a context go to.
+///
+/// # Safety
+/// `cx` is NULL or a context that has not been destroyed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lwsl_context_get_cx(cx: *mut lws_context) -> *mut lws_log_cx {
+    guard(super::log::process_cx(), || {
+        // SAFETY: the caller's promise.
+        let cx = unsafe { context(cx) };
+        cx.map_or(super::log::process_cx(), |cx| log_cx_or_process(c_context(&cx).log_cx))
+    })
+}
+
+/// Puts the context's name before a log line; for `lwsl_cx_*`.
+///
+/// # Safety
+/// `*p` up to `e` is writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_log_prepend_context(
+    _cx: *mut lws_log_cx,
+    _obj: *mut c_void,
+    p: *mut *mut c_char,
+    e: *mut c_char,
+) {
+    // SAFETY: the caller's promise.
+    guard((), || unsafe { super::log::append_prefix(p, e, b"cx: ") });
 }
 
 /// What happens when a context is over: the program's count, its pointer and its baggage go.

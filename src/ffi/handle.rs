@@ -7,7 +7,7 @@
 use std::ffi::{CStr, c_char};
 use std::rc::{Rc, Weak};
 
-use super::types::{lws, lws_context, lws_protocols, lws_vhost};
+use super::types::{lws, lws_context, lws_log_cx, lws_protocols, lws_vhost};
 use crate::engine::context::Context;
 use crate::engine::vhost::Vhost;
 use crate::engine::wsi::{Life, Wsi};
@@ -18,6 +18,8 @@ pub(super) struct CVhost {
     pub(super) context: Weak<Context>,
     /// The program's table, copied: `lws_get_protocol` points into it.
     pub(super) protocols: Box<[lws_protocols]>,
+    /// `info.log_cx`, or NULL.
+    pub(super) log_cx: *mut lws_log_cx,
     /// `iface`, for `lws_get_vhost_iface`.
     pub(super) iface: Option<Box<CStr>>,
     /// The name, for `lws_get_vhost_name`.
@@ -96,6 +98,22 @@ pub(super) fn vhost_ptr(vhost: &Rc<Vhost>) -> *mut lws_vhost {
 /// The C side of a vhost.
 pub(super) fn c_vhost(vhost: &Vhost) -> &CVhost {
     vhost.foreign.downcast_ref().expect("vhosts are made by the C API")
+}
+
+/// What the C API keeps beside a context.
+pub(super) struct CContext {
+    /// `info.log_cx`, or NULL.
+    pub(super) log_cx: *mut lws_log_cx,
+}
+
+/// The C side of a context.
+pub(super) fn c_context(cx: &Context) -> &CContext {
+    cx.config.foreign.downcast_ref().expect("contexts are made by the C API")
+}
+
+/// A log context, or the process's own for NULL.
+pub(super) fn log_cx_or_process(cx: *mut lws_log_cx) -> *mut lws_log_cx {
+    if cx.is_null() { super::log::process_cx() } else { cx }
 }
 
 /// A C string as text: `None` for NULL, and for bytes that are not UTF-8 the nearest there is.

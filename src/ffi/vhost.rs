@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::config::vhost_config;
 use super::guard::guard;
-use super::handle::{c_vhost, context, text, vhost, vhost_ptr, wsi, wsi_cx};
+use super::handle::{c_vhost, context, log_cx_or_process, text, vhost, vhost_ptr, wsi, wsi_cx};
 use super::types::*;
 use crate::engine::vhost::Vhost;
 use crate::util::zeroed::Zeroed;
@@ -406,4 +406,42 @@ pub unsafe extern "C" fn lws_callback_vhost_protocols(wsi: *mut lws, reason: c_i
         cx.settle();
         0
     })
+}
+
+// ---- log contexts ----
+
+/// The log context of a vhost: its own, else the process's.
+pub(super) fn log_cx(vhost: &Vhost) -> *mut lws_log_cx {
+    log_cx_or_process(c_vhost(vhost).log_cx)
+}
+
+/// The log context that lines about a vhost go to.
+///
+/// # Safety
+/// `vh` is NULL or a vhost of a live context.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lwsl_vhost_get_cx(vh: *mut lws_vhost) -> *mut lws_log_cx {
+    // SAFETY: the caller's promise.
+    guard(super::log::process_cx(), || unsafe { vhost(vh) }.map_or(super::log::process_cx(), |vhost| log_cx(&vhost)))
+}
+
+/// Puts a vhost's tag before a log line; for `lwsl_vhost_*`.
+///
+/// # Safety
+/// `obj` is NULL or a vhost of a live context; `*p` up to `e` is writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_log_prepend_vhost(
+    _cx: *mut lws_log_cx,
+    obj: *mut c_void,
+    p: *mut *mut c_char,
+    e: *mut c_char,
+) {
+    guard((), || {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let tag = std::ffi::CStr::from_ptr(lws_vh_tag(obj.cast()));
+            super::log::append_prefix(p, e, tag.to_bytes());
+            super::log::append_prefix(p, e, b": ");
+        }
+    });
 }

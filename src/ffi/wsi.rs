@@ -247,7 +247,7 @@ pub unsafe extern "C" fn lws_get_peer_simple(wsi: *mut lws, name: *mut c_char, n
     guard(std::ptr::null(), || {
         // SAFETY: the caller's promise.
         let Some((wsi, cx)) = (unsafe { wsi_cx(wsi) }) else { return std::ptr::null() };
-        let peer = network(wsi, &cx).and_then(|network| network.with_fd(|fd| rustix::net::getpeername(fd).ok()).flatten());
+        let peer = network(wsi, &cx).and_then(|network| network.with_fd(|fd| rustix::net::getpeername(fd).ok().flatten()).flatten());
         // SAFETY: the caller's promise.
         unsafe { put_address(peer, name, namelen) }
     })
@@ -264,7 +264,7 @@ pub unsafe extern "C" fn lws_get_peer_simple_fd(fd: lws_sockfd_type, name: *mut 
             return std::ptr::null();
         }
         // SAFETY: open by the caller's promise.
-        let peer = rustix::net::getpeername(unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) }).ok();
+        let peer = rustix::net::getpeername(unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) }).ok().flatten();
         // SAFETY: the caller's promise.
         unsafe { put_address(peer, name, namelen) }
     })
@@ -319,7 +319,7 @@ unsafe fn put_address(peer: Option<rustix::net::SocketAddrAny>, name: *mut c_cha
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lwsl_wsi_get_cx(wsi: *mut lws) -> *mut lws_log_cx {
     // SAFETY: the caller's promise.
-    guard(super::log::process_cx(), || unsafe { self::wsi(wsi) }.and_then(|wsi| wsi.vhost()).map_or(super::log::process_cx(), |vhost| super::vhost::log_cx(&vhost)))
+    guard(super::log::process_cx(), || unsafe { self::wsi(wsi) }.and_then(Wsi::vhost).map_or(super::log::process_cx(), |vhost| super::vhost::log_cx(&vhost)))
 }
 
 /// Puts a wsi's tag before a log line; for `lwsl_wsi_*`.
