@@ -74,7 +74,9 @@ impl EventLoop for OpsTable {
 
     fn init_thread(&self, cx: &Context) -> Result<(), Refused> {
         // SAFETY: the contract of `new`.
-        self.ops().init_pt.map_or(Ok(()), |op| admitted(unsafe { op(context_ptr(cx), self.foreign_loop, TSI) }))
+        self.ops()
+            .init_pt
+            .map_or(Ok(()), |op| admitted(unsafe { op(context_ptr(cx), self.foreign_loop, TSI) }))
     }
 
     fn admit(&self, _cx: &Context, wsi: &Wsi, what: Admit) -> Result<(), Refused> {

@@ -5,7 +5,10 @@ use std::mem::MaybeUninit;
 use std::ptr::{from_mut, null_mut};
 
 use super::handle::wsi_ptr;
-use super::types::{lws_callback_function, lws_filter_network_conn_args, lws_pollargs, lws_process_html_args, sockaddr_storage};
+use super::types::{
+    lws_callback_function, lws_filter_network_conn_args, lws_pollargs, lws_process_html_args,
+    sockaddr_storage,
+};
 use crate::engine::dispatch::{Arg, Call, Callback, HeaderRoom};
 use crate::engine::http::HANDLED_BY_CALLBACK;
 use crate::engine::reason::Reason;
@@ -88,7 +91,11 @@ fn peer_args(address: Option<&rustix::net::SocketAddrAny>, fd: i32) -> lws_filte
         let size = (address.addr_len() as usize).min(size_of::<sockaddr_storage>());
         // SAFETY: the source holds `addr_len` bytes, the destination is larger.
         unsafe {
-            std::ptr::copy_nonoverlapping(address.as_ptr().cast::<u8>(), storage.as_mut_ptr().cast::<u8>(), size);
+            std::ptr::copy_nonoverlapping(
+                address.as_ptr().cast::<u8>(),
+                storage.as_mut_ptr().cast::<u8>(),
+                size,
+            );
         }
         len = size as u32;
     }
@@ -107,7 +114,9 @@ const _: () = {
     assert!(Reason::HttpWriteable as u32 == c::LWS_CALLBACK_HTTP_WRITEABLE as u32);
     assert!(Reason::FilterNetworkConnection as u32 == c::LWS_CALLBACK_FILTER_NETWORK_CONNECTION as u32);
     assert!(Reason::FilterHttpConnection as u32 == c::LWS_CALLBACK_FILTER_HTTP_CONNECTION as u32);
-    assert!(Reason::ServerNewClientInstantiated as u32 == c::LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED as u32);
+    assert!(
+        Reason::ServerNewClientInstantiated as u32 == c::LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED as u32
+    );
     assert!(Reason::ProtocolInit as u32 == c::LWS_CALLBACK_PROTOCOL_INIT as u32);
     assert!(Reason::ProtocolDestroy as u32 == c::LWS_CALLBACK_PROTOCOL_DESTROY as u32);
     assert!(Reason::WsiCreate as u32 == c::LWS_CALLBACK_WSI_CREATE as u32);

@@ -36,11 +36,7 @@ pub unsafe extern "C" fn lws_now_usecs() -> lws_usec_t {
 /// None: callable at any time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_now_secs() -> c_ulong {
-    guard(0, || {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs() as c_ulong)
-    })
+    guard(0, || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as c_ulong))
 }
 
 /// Returns the version of libwebsockets whose API this is, a static string.

@@ -60,11 +60,23 @@ const OPTIONS_REFUSED: [(u64, &str, &str); 12] = [
     (LWS_SERVER_OPTION_GLIB, "LWS_SERVER_OPTION_GLIB", NO_EVENT_LIB),
     (LWS_SERVER_OPTION_SDEVENT, "LWS_SERVER_OPTION_SDEVENT", NO_EVENT_LIB),
     (LWS_SERVER_OPTION_ULOOP, "LWS_SERVER_OPTION_ULOOP", NO_EVENT_LIB),
-    (LWS_SERVER_OPTION_JUST_USE_RAW_ORIGIN, "LWS_SERVER_OPTION_JUST_USE_RAW_ORIGIN", "there is no client yet"),
+    (
+        LWS_SERVER_OPTION_JUST_USE_RAW_ORIGIN,
+        "LWS_SERVER_OPTION_JUST_USE_RAW_ORIGIN",
+        "there is no client yet",
+    ),
     (LWS_SERVER_OPTION_FALLBACK_TO_RAW, "LWS_SERVER_OPTION_FALLBACK_TO_RAW", NO_RAW),
     (LWS_SERVER_OPTION_ONLY_RAW, "LWS_SERVER_OPTION_ONLY_RAW", NO_RAW),
-    (LWS_SERVER_OPTION_IGNORE_MISSING_CERT, "LWS_SERVER_OPTION_IGNORE_MISSING_CERT", "a vhost needs its certificate when it is created"),
-    (LWS_SERVER_OPTION_VHOST_UPG_STRICT_HOST_CHECK, "LWS_SERVER_OPTION_VHOST_UPG_STRICT_HOST_CHECK", "there are no upgrades yet"),
+    (
+        LWS_SERVER_OPTION_IGNORE_MISSING_CERT,
+        "LWS_SERVER_OPTION_IGNORE_MISSING_CERT",
+        "a vhost needs its certificate when it is created",
+    ),
+    (
+        LWS_SERVER_OPTION_VHOST_UPG_STRICT_HOST_CHECK,
+        "LWS_SERVER_OPTION_VHOST_UPG_STRICT_HOST_CHECK",
+        "there are no upgrades yet",
+    ),
     (LWS_SERVER_OPTION_SS_PROXY, "LWS_SERVER_OPTION_SS_PROXY", "there are no secure streams"),
 ];
 
@@ -81,14 +93,26 @@ pub(super) unsafe fn context_config(info: &Info, event_lib_pt: usize) -> Result<
     refuse_context_fields(info)?;
     let defaults = ContextConfig::default();
     Ok(ContextConfig {
-        timeout: if info.timeout_secs == 0 { defaults.timeout } else { u64::from(info.timeout_secs) * SECOND },
-        ah_idle: if info.timeout_secs_ah_idle == 0 { defaults.ah_idle } else { u64::from(info.timeout_secs_ah_idle) * SECOND },
+        timeout: if info.timeout_secs == 0 {
+            defaults.timeout
+        } else {
+            u64::from(info.timeout_secs) * SECOND
+        },
+        ah_idle: if info.timeout_secs_ah_idle == 0 {
+            defaults.ah_idle
+        } else {
+            u64::from(info.timeout_secs_ah_idle) * SECOND
+        },
         max_ah: match either(info.max_http_header_pool, info.max_http_header_pool2) {
             0 => usize::MAX,
             n => n,
         },
         max_fds: if info.fd_limit_per_thread == 0 { usize::MAX } else { info.fd_limit_per_thread as usize },
-        service_buffer: if info.pt_serv_buf_size == 0 { defaults.service_buffer } else { info.pt_serv_buf_size as usize },
+        service_buffer: if info.pt_serv_buf_size == 0 {
+            defaults.service_buffer
+        } else {
+            info.pt_serv_buf_size as usize
+        },
         event_lib_pt,
         user: info.user.cast(),
         foreign: Box::new(CContext { log_cx: info.log_cx }),
@@ -107,7 +131,11 @@ fn refuse_options(options: u64) -> Result<()> {
         }
     }
     let unknown = options & !(OPTIONS_WITHOUT_EFFECT | OPTIONS_HONOURED);
-    if unknown == 0 { Ok(()) } else { Err(CreateError::new("options", format_args!("{unknown:#x}"), "unknown option bits")) }
+    if unknown == 0 {
+        Ok(())
+    } else {
+        Err(CreateError::new("options", format_args!("{unknown:#x}"), "unknown option bits"))
+    }
 }
 
 /// One entry of a refusal table: set or not, the field's name, why it is refused.
@@ -140,15 +168,27 @@ fn refuse_vhost_fields(info: &Info) -> Result<()> {
         (!info.token_limits.is_null(), "token_limits", "use max_http_header_data"),
         (!info.http_proxy_address.is_null(), "http_proxy_address", NO_CLIENT),
         (info.http_proxy_port != 0, "http_proxy_port", NO_CLIENT),
-        (!info.reject_service_keywords.is_null(), "reject_service_keywords", "requests are not matched against keywords"),
+        (
+            !info.reject_service_keywords.is_null(),
+            "reject_service_keywords",
+            "requests are not matched against keywords",
+        ),
         (!info.log_filepath.is_null(), "log_filepath", "there is no access log, as in Debian's build"),
         (!info.ssl_cipher_list.is_null(), "ssl_cipher_list", TLS_FIXED),
         (!info.ecdh_curve.is_null(), "ecdh_curve", TLS_FIXED),
         (!info.tls1_3_plus_cipher_list.is_null(), "tls1_3_plus_cipher_list", TLS_FIXED),
         (info.ssl_options_set != 0, "ssl_options_set", NOT_OPENSSL),
         (info.ssl_options_clear != 0, "ssl_options_clear", NOT_OPENSSL),
-        (info.simultaneous_ssl_restriction != 0, "simultaneous_ssl_restriction", "TLS connections are not limited"),
-        (info.simultaneous_ssl_handshake_restriction != 0, "simultaneous_ssl_handshake_restriction", "TLS handshakes are not limited"),
+        (
+            info.simultaneous_ssl_restriction != 0,
+            "simultaneous_ssl_restriction",
+            "TLS connections are not limited",
+        ),
+        (
+            info.simultaneous_ssl_handshake_restriction != 0,
+            "simultaneous_ssl_handshake_restriction",
+            "TLS handshakes are not limited",
+        ),
         (info.ssl_info_event_mask != 0, "ssl_info_event_mask", NOT_OPENSSL),
         (!info.client_ssl_private_key_password.is_null(), "client_ssl_private_key_password", NO_CLIENT),
         (!info.client_ssl_cert_filepath.is_null(), "client_ssl_cert_filepath", NO_CLIENT),
@@ -187,7 +227,8 @@ pub(super) unsafe fn vhost_config(info: &Info, context: Weak<Context>) -> Result
     unsafe {
         let name = text(info.vhost_name).unwrap_or_else(|| "default".to_owned());
         let table = protocol_table(info)?;
-        let protocols = table.iter().map(|protocol| make_protocol(protocol, info)).collect::<Result<Vec<_>>>()?;
+        let protocols =
+            table.iter().map(|protocol| make_protocol(protocol, info)).collect::<Result<Vec<_>>>()?;
         let listen = listen(info)?;
         let tls = vhost_tls(info)?;
         let option = |bits: u64| info.options & bits == bits;
@@ -219,7 +260,10 @@ pub(super) unsafe fn vhost_config(info: &Info, context: Weak<Context>) -> Result
             server_string: text(info.server_string),
             error_document_404: text(info.error_document_404),
             security_headers: option(LWS_SERVER_OPTION_HTTP_HEADERS_SECURITY_BEST_PRACTICES_ENFORCE),
-            keepalive: u64::try_from(info.keepalive_timeout).ok().filter(|&seconds| seconds > 0).map(|seconds| seconds * SECOND),
+            keepalive: u64::try_from(info.keepalive_timeout)
+                .ok()
+                .filter(|&seconds| seconds > 0)
+                .map(|seconds| seconds * SECOND),
             limits,
             h2: h2_settings(&info.http2_settings, &limits)?,
             tcp_keepalive: tcp_keepalive(info),
@@ -240,7 +284,8 @@ pub(super) unsafe fn vhost_config(info: &Info, context: Weak<Context>) -> Result
 
 fn tcp_keepalive(info: &Info) -> Option<(u32, u32, u32)> {
     let positive = |n: i32| u32::try_from(n).ok().filter(|&n| n > 0);
-    positive(info.ka_time).map(|time| (time, positive(info.ka_probes).unwrap_or(9), positive(info.ka_interval).unwrap_or(75)))
+    positive(info.ka_time)
+        .map(|time| (time, positive(info.ka_probes).unwrap_or(9), positive(info.ka_interval).unwrap_or(75)))
 }
 
 /// The program's protocol table, copied and without its terminator; one dummy protocol when there is none.
@@ -263,7 +308,11 @@ unsafe fn protocol_table(info: &Info) -> Result<Box<[lws_protocols]>> {
         }
     }
     if table.len() == LIST_MAX {
-        return Err(CreateError::new("protocols", table.len(), "the table does not end with LWS_PROTOCOL_LIST_TERM"));
+        return Err(CreateError::new(
+            "protocols",
+            table.len(),
+            "the table does not end with LWS_PROTOCOL_LIST_TERM",
+        ));
     }
     if table.is_empty() {
         table.push(lws_protocols {
@@ -314,7 +363,10 @@ unsafe fn option_named(mut list: *const lws_protocol_vhost_options, name: &str) 
     None
 }
 
-unsafe fn pairs(mut list: *const lws_protocol_vhost_options, field: &'static str) -> Result<Vec<(String, String)>> {
+unsafe fn pairs(
+    mut list: *const lws_protocol_vhost_options,
+    field: &'static str,
+) -> Result<Vec<(String, String)>> {
     let mut out = Vec::new();
     // SAFETY: the list is NULL-terminated and holds C strings, by contract.
     while let Some(entry) = unsafe { list.as_ref() } {
@@ -337,11 +389,14 @@ unsafe fn listen(info: &Info) -> Result<Listen> {
         return Ok(Listen::No);
     }
     if option(LWS_SERVER_OPTION_UNIX_SOCK) {
-        let path = iface.ok_or_else(|| CreateError::new("iface", "NULL", "LWS_SERVER_OPTION_UNIX_SOCK needs the socket's path"))?;
+        let path = iface.ok_or_else(|| {
+            CreateError::new("iface", "NULL", "LWS_SERVER_OPTION_UNIX_SOCK needs the socket's path")
+        })?;
         return Ok(Listen::Unix { path, owner });
     }
     let port = u16::try_from(info.port).map_err(|_| CreateError::new("port", info.port, "not a TCP port"))?;
-    let v6only = option(LWS_SERVER_OPTION_IPV6_V6ONLY_MODIFY).then(|| option(LWS_SERVER_OPTION_IPV6_V6ONLY_VALUE));
+    let v6only =
+        option(LWS_SERVER_OPTION_IPV6_V6ONLY_MODIFY).then(|| option(LWS_SERVER_OPTION_IPV6_V6ONLY_VALUE));
     Ok(Listen::Tcp { port, iface, ipv4_only: option(LWS_SERVER_OPTION_DISABLE_IPV6), v6only })
 }
 
@@ -355,7 +410,9 @@ fn h2_settings(settings: &[u32; 7], limits: &HeaderLimits) -> Result<H2Settings>
     if settings[0] == 0 {
         return Ok(h2);
     }
-    let bad = |index: usize, why: &str| CreateError::new("http2_settings", format_args!("[{index}] = {}", settings[index]), why);
+    let bad = |index: usize, why: &str| {
+        CreateError::new("http2_settings", format_args!("[{index}] = {}", settings[index]), why)
+    };
     h2.header_table_size = Some(settings[1]);
     if settings[2] != 0 {
         return Err(bad(2, "servers do not accept push"));
@@ -390,14 +447,18 @@ unsafe fn mounts(mut list: *const lws_http_mount) -> Result<Vec<Mount>> {
 unsafe fn read_mount(mount: &lws_http_mount) -> Result<Mount> {
     // SAFETY: the members are C strings and lists, by contract.
     unsafe {
-        let mountpoint = text(mount.mountpoint).ok_or_else(|| CreateError::new("mounts", "mountpoint NULL", "a mount needs a mountpoint"))?;
+        let mountpoint = text(mount.mountpoint)
+            .ok_or_else(|| CreateError::new("mounts", "mountpoint NULL", "a mount needs a mountpoint"))?;
         let bad = |why: &str| CreateError::new("mounts", &mountpoint, why);
         if usize::from(mount.mountpoint_len) != mountpoint.len() {
             return Err(bad("mountpoint_len is not the length of mountpoint"));
         }
-        let kind = MountKind::from_index(mount.origin_protocol.into()).ok_or_else(|| bad("unknown origin_protocol"))?;
+        let kind = MountKind::from_index(mount.origin_protocol.into())
+            .ok_or_else(|| bad("unknown origin_protocol"))?;
         match kind {
-            MountKind::Http | MountKind::Https => return Err(bad("origin_protocol: there is no proxy, as in Debian's build")),
+            MountKind::Http | MountKind::Https => {
+                return Err(bad("origin_protocol: there is no proxy, as in Debian's build"));
+            }
             MountKind::Cgi => return Err(bad("origin_protocol: there is no CGI, as in Debian's build")),
             _ => {}
         }
@@ -439,27 +500,53 @@ unsafe fn vhost_tls(info: &Info) -> Result<Option<VhostTls>> {
     let option = |bits: u64| info.options & bits == bits;
     let from_file = !info.ssl_cert_filepath.is_null();
     if !from_file && info.server_ssl_cert_mem.is_null() {
-        if info.port != CONTEXT_PORT_NO_LISTEN && option(LWS_SERVER_OPTION_REQUIRE_VALID_OPENSSL_CLIENT_CERT) {
-            return Err(CreateError::new("options", "LWS_SERVER_OPTION_REQUIRE_VALID_OPENSSL_CLIENT_CERT", "the vhost has no certificate, so it has no TLS"));
+        if info.port != CONTEXT_PORT_NO_LISTEN && option(LWS_SERVER_OPTION_REQUIRE_VALID_OPENSSL_CLIENT_CERT)
+        {
+            return Err(CreateError::new(
+                "options",
+                "LWS_SERVER_OPTION_REQUIRE_VALID_OPENSSL_CLIENT_CERT",
+                "the vhost has no certificate, so it has no TLS",
+            ));
         }
         return Ok(None);
     }
     if !option(LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT) {
-        return Err(CreateError::new("options", format_args!("{:#x}", info.options), "a certificate is given without LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT"));
+        return Err(CreateError::new(
+            "options",
+            format_args!("{:#x}", info.options),
+            "a certificate is given without LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT",
+        ));
     }
     // SAFETY: paths are C strings, memory blocks are as long as they say, by contract.
     unsafe {
-        let cert = bytes_of("ssl_cert_filepath", info.ssl_cert_filepath, info.server_ssl_cert_mem, info.server_ssl_cert_mem_len)?;
-        let key = bytes_of("ssl_private_key_filepath", info.ssl_private_key_filepath, info.server_ssl_private_key_mem, info.server_ssl_private_key_mem_len)?;
-        let asks_for_certs = option(LWS_SERVER_OPTION_REQUIRE_VALID_OPENSSL_CLIENT_CERT) || option(LWS_SERVER_OPTION_PEER_CERT_NOT_REQUIRED);
+        let cert = bytes_of(
+            "ssl_cert_filepath",
+            info.ssl_cert_filepath,
+            info.server_ssl_cert_mem,
+            info.server_ssl_cert_mem_len,
+        )?;
+        let key = bytes_of(
+            "ssl_private_key_filepath",
+            info.ssl_private_key_filepath,
+            info.server_ssl_private_key_mem,
+            info.server_ssl_private_key_mem_len,
+        )?;
+        let asks_for_certs = option(LWS_SERVER_OPTION_REQUIRE_VALID_OPENSSL_CLIENT_CERT)
+            || option(LWS_SERVER_OPTION_PEER_CERT_NOT_REQUIRED);
         let ca = if asks_for_certs {
-            bytes_of("ssl_ca_filepath", info.ssl_ca_filepath, info.server_ssl_ca_mem, info.server_ssl_ca_mem_len)?
+            bytes_of(
+                "ssl_ca_filepath",
+                info.ssl_ca_filepath,
+                info.server_ssl_ca_mem,
+                info.server_ssl_ca_mem_len,
+            )?
         } else {
             Vec::new()
         };
         let alpn = text(info.alpn);
         let password = text(info.ssl_private_key_password);
-        let identity = ServerIdentity { cert_chain: &cert, private_key: &key, key_password: password.as_deref() };
+        let identity =
+            ServerIdentity { cert_chain: &cert, private_key: &key, key_password: password.as_deref() };
         let options = ServerOptions {
             alpn: alpn.as_deref().unwrap_or("h2,http/1.1"),
             client_auth: match (asks_for_certs, option(LWS_SERVER_OPTION_PEER_CERT_NOT_REQUIRED)) {
@@ -483,7 +570,9 @@ unsafe fn vhost_tls(info: &Info) -> Result<Option<VhostTls>> {
         })?;
         let plain = if option(LWS_SERVER_OPTION_REDIRECT_HTTP_TO_HTTPS) {
             PlainOnTls::Redirect
-        } else if option(LWS_SERVER_OPTION_ALLOW_NON_SSL_ON_SSL_PORT) || option(LWS_SERVER_OPTION_ALLOW_HTTP_ON_HTTPS_LISTENER) {
+        } else if option(LWS_SERVER_OPTION_ALLOW_NON_SSL_ON_SSL_PORT)
+            || option(LWS_SERVER_OPTION_ALLOW_HTTP_ON_HTTPS_LISTENER)
+        {
             PlainOnTls::Serve
         } else {
             PlainOnTls::Refuse
@@ -493,7 +582,12 @@ unsafe fn vhost_tls(info: &Info) -> Result<Option<VhostTls>> {
 }
 
 /// A file's contents, or a block of memory.
-unsafe fn bytes_of(field: &'static str, path: *const c_char, memory: *const c_void, len: u32) -> Result<Vec<u8>> {
+unsafe fn bytes_of(
+    field: &'static str,
+    path: *const c_char,
+    memory: *const c_void,
+    len: u32,
+) -> Result<Vec<u8>> {
     // SAFETY: a C string, by contract.
     if let Some(path) = unsafe { text(path) } {
         return std::fs::read(&path).map_err(|error| CreateError::new(field, path, error));
@@ -504,7 +598,11 @@ unsafe fn bytes_of(field: &'static str, path: *const c_char, memory: *const c_vo
     let memory = memory.cast::<u8>();
     // SAFETY: a block of `len` bytes, or a C string where the length is left out, by contract.
     let bytes = unsafe {
-        if len == 0 { CStr::from_ptr(memory.cast()).to_bytes() } else { std::slice::from_raw_parts(memory, len as usize) }
+        if len == 0 {
+            CStr::from_ptr(memory.cast()).to_bytes()
+        } else {
+            std::slice::from_raw_parts(memory, len as usize)
+        }
     };
     Ok(bytes.to_vec())
 }

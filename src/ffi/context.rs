@@ -4,9 +4,9 @@ use std::ffi::{c_char, c_int, c_void};
 use std::ptr::null_mut;
 use std::rc::Rc;
 
+use super::clock::LIBRARY_VERSION;
 use super::config::{context_config, vhost_config};
 use super::guard::guard;
-use super::clock::LIBRARY_VERSION;
 use super::handle::{c_context, context, context_ptr, log_cx_or_process, text};
 use super::types::*;
 use crate::engine::context::{Context, CreateError, Ending};
@@ -63,7 +63,8 @@ unsafe fn create(info: &lws_context_creation_info) -> Result<Rc<Context>, Create
     let event_loop: Box<dyn EventLoop> = match custom {
         Some(custom) => {
             // SAFETY: `foreign_loops` has an element per thread, and there is one.
-            let foreign = if info.foreign_loops.is_null() { null_mut() } else { unsafe { *info.foreign_loops } };
+            let foreign =
+                if info.foreign_loops.is_null() { null_mut() } else { unsafe { *info.foreign_loops } };
             // SAFETY: the table is not NULL, and valid as long as the context by contract.
             Box::new(unsafe { OpsTable::new(custom.ops, foreign, info) })
         }
@@ -174,11 +175,13 @@ unsafe fn drop_privileges(info: &lws_context_creation_info) -> Result<(), Create
     // SAFETY: the caller's promise.
     let (user, group) = unsafe { (text(info.username), text(info.groupname)) };
     if let Some(name) = group {
-        let group = uzers::get_group_by_name(&name).ok_or_else(|| CreateError::new("groupname", &name, "no such group"))?;
+        let group = uzers::get_group_by_name(&name)
+            .ok_or_else(|| CreateError::new("groupname", &name, "no such group"))?;
         gid = Some(group.gid());
     }
     if let Some(name) = user {
-        let user = uzers::get_user_by_name(&name).ok_or_else(|| CreateError::new("username", &name, "no such user"))?;
+        let user = uzers::get_user_by_name(&name)
+            .ok_or_else(|| CreateError::new("username", &name, "no such user"))?;
         uid = Some(user.uid());
         gid = gid.or(Some(user.primary_group_id()));
     }
@@ -266,7 +269,11 @@ pub unsafe extern "C" fn lws_protocol_init(context: *mut lws_context) -> c_int {
 /// # Safety
 /// `context` is NULL or a live context; `uid` and `gid` are NULL or writable.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_get_effective_uid_gid(_context: *mut lws_context, uid: *mut uid_t, gid: *mut gid_t) {
+pub unsafe extern "C" fn lws_get_effective_uid_gid(
+    _context: *mut lws_context,
+    uid: *mut uid_t,
+    gid: *mut gid_t,
+) {
     // SAFETY: the caller's promise.
     unsafe {
         if let Some(uid) = uid.as_mut() {
@@ -299,7 +306,9 @@ pub unsafe extern "C" fn lws_evlib_tsi_to_evlib_pt(ctx: *mut lws_context, tsi: c
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_evlib_wsi_to_evlib_pt(wsi: *mut lws) -> *mut c_void {
     // SAFETY: the caller's promise.
-    guard(null_mut(), || unsafe { super::handle::wsi_cx(wsi) }.map_or(null_mut(), |(_, cx)| cx.event_lib_pt.as_ptr().cast()))
+    guard(null_mut(), || {
+        unsafe { super::handle::wsi_cx(wsi) }.map_or(null_mut(), |(_, cx)| cx.event_lib_pt.as_ptr().cast())
+    })
 }
 
 /// The context of a wsi; NULL for NULL.
@@ -341,8 +350,5 @@ pub unsafe extern "C" fn lws_get_random(_context: *mut lws_context, buf: *mut c_
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_canonical_hostname(_context: *mut lws_context) -> *const c_char {
     static NAME: std::sync::OnceLock<std::ffi::CString> = std::sync::OnceLock::new();
-    guard(c"unknown".as_ptr(), || {
-        NAME.get_or_init(|| rustix::system::uname().nodename().to_owned()).as_ptr()
-    })
+    guard(c"unknown".as_ptr(), || NAME.get_or_init(|| rustix::system::uname().nodename().to_owned()).as_ptr())
 }
-

@@ -76,11 +76,16 @@ pub unsafe extern "C" fn lws_hdr_total_length(wsi: *mut lws, h: enum_lws_token_i
 /// # Safety
 /// `wsi` is NULL or a wsi of a live context. Service thread only.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_hdr_fragment_length(wsi: *mut lws, h: enum_lws_token_indexes, frag_idx: c_int) -> c_int {
+pub unsafe extern "C" fn lws_hdr_fragment_length(
+    wsi: *mut lws,
+    h: enum_lws_token_indexes,
+    frag_idx: c_int,
+) -> c_int {
     guard(0, || {
         // SAFETY: the caller's promise.
         let (Some(ah), Ok(index)) = (unsafe { ah(wsi) }, usize::try_from(frag_idx)) else { return 0 };
-        let fragment = Token::from_index(h).and_then(|token| ah.fragment(token, index).map(|value| value.len()));
+        let fragment =
+            Token::from_index(h).and_then(|token| ah.fragment(token, index).map(|value| value.len()));
         fragment.unwrap_or(0) as c_int
     })
 }
@@ -91,7 +96,12 @@ pub unsafe extern "C" fn lws_hdr_fragment_length(wsi: *mut lws, h: enum_lws_toke
 /// # Safety
 /// `wsi` is NULL or a wsi of a live context; `dest` is NULL or has room for `len` bytes. Service thread only.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_hdr_copy(wsi: *mut lws, dest: *mut c_char, len: c_int, h: enum_lws_token_indexes) -> c_int {
+pub unsafe extern "C" fn lws_hdr_copy(
+    wsi: *mut lws,
+    dest: *mut c_char,
+    len: c_int,
+    h: enum_lws_token_indexes,
+) -> c_int {
     guard(-1, || {
         // SAFETY: the caller's promise.
         unsafe {
@@ -139,7 +149,9 @@ pub unsafe extern "C" fn lws_hdr_copy_fragment(
 pub unsafe extern "C" fn lws_hdr_custom_length(wsi: *mut lws, name: *const c_char, nlen: c_int) -> c_int {
     guard(-1, || {
         // SAFETY: the caller's promise.
-        let (Some(ah), Some(name)) = (unsafe { ah(wsi) }, unsafe { name_bytes(name, nlen) }) else { return -1 };
+        let (Some(ah), Some(name)) = (unsafe { ah(wsi) }, unsafe { name_bytes(name, nlen) }) else {
+            return -1;
+        };
         ah.custom(name).map_or(-1, |value| value.len() as c_int)
     })
 }
@@ -172,13 +184,19 @@ pub unsafe extern "C" fn lws_hdr_custom_copy(
 /// # Safety
 /// `wsi` is NULL or a wsi of a live context. Service thread only.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_hdr_custom_name_foreach(wsi: *mut lws, cb: lws_hdr_custom_fe_cb_t, opaque: *mut c_void) -> c_int {
+pub unsafe extern "C" fn lws_hdr_custom_name_foreach(
+    wsi: *mut lws,
+    cb: lws_hdr_custom_fe_cb_t,
+    opaque: *mut c_void,
+) -> c_int {
     guard(-1, || {
         // SAFETY: the caller's promise.
         let (Some((wsi, cx)), Some(cb)) = (unsafe { wsi_cx(wsi) }, cb) else { return -1 };
         let Some(ah) = wsi.ah() else { return -1 };
         // SAFETY: the program promised this signature.
-        ah.for_each_custom(b"", |name, _| cx.outside(|| unsafe { cb(name.as_ptr().cast(), name.len() as c_int, opaque) }));
+        ah.for_each_custom(b"", |name, _| {
+            cx.outside(|| unsafe { cb(name.as_ptr().cast(), name.len() as c_int, opaque) })
+        });
         cx.settle();
         0
     })
@@ -191,7 +209,12 @@ pub unsafe extern "C" fn lws_hdr_custom_name_foreach(wsi: *mut lws, cb: lws_hdr_
 /// `wsi` is NULL or a wsi of a live context; `name` is NULL or a C string; `buf` is NULL or has room for `*max` bytes. Service
 /// thread only.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_http_cookie_get(wsi: *mut lws, name: *const c_char, buf: *mut c_char, max: *mut usize) -> c_int {
+pub unsafe extern "C" fn lws_http_cookie_get(
+    wsi: *mut lws,
+    name: *const c_char,
+    buf: *mut c_char,
+    max: *mut usize,
+) -> c_int {
     guard(1, || {
         // SAFETY: the caller's promise.
         unsafe {
@@ -256,11 +279,17 @@ pub unsafe extern "C" fn lws_get_urlarg_by_name_safe(
 /// # Safety
 /// `wsi` is NULL or a wsi of a live context; the others are NULL or writable. Service thread only.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_http_get_uri_and_method(wsi: *mut lws, puri_ptr: *mut *mut c_char, puri_len: *mut c_int) -> c_int {
+pub unsafe extern "C" fn lws_http_get_uri_and_method(
+    wsi: *mut lws,
+    puri_ptr: *mut *mut c_char,
+    puri_len: *mut c_int,
+) -> c_int {
     guard(-1, || {
         // SAFETY: the caller's promise. The path lives in the header table, which the wsi holds.
         unsafe {
-            let (Some(ah), Some(path), Some(len)) = (ah(wsi), puri_ptr.as_mut(), puri_len.as_mut()) else { return -1 };
+            let (Some(ah), Some(path), Some(len)) = (ah(wsi), puri_ptr.as_mut(), puri_len.as_mut()) else {
+                return -1;
+            };
             *path = ah.path().as_ptr().cast_mut();
             *len = ah.path().count_bytes() as c_int;
             ah.method() as c_int
@@ -299,13 +328,19 @@ pub(super) unsafe fn build(
     wsi: *mut lws,
     p: *mut *mut u8,
     end: *mut u8,
-    build: impl FnOnce(&crate::engine::context::Context, &crate::engine::wsi::Wsi, &mut HeadWriter<'_>) -> Result<(), HeaderError>,
+    build: impl FnOnce(
+        &crate::engine::context::Context,
+        &crate::engine::wsi::Wsi,
+        &mut HeadWriter<'_>,
+    ) -> Result<(), HeaderError>,
 ) -> c_int {
     guard(1, || {
         // SAFETY: the caller's promise.
         unsafe {
             let (Some((wsi, cx)), Some(p)) = (wsi_cx(wsi), p.as_mut()) else { return 1 };
-            let Some(room) = (end as usize).checked_sub(*p as usize).filter(|_| !p.is_null()) else { return 1 };
+            let Some(room) = (end as usize).checked_sub(*p as usize).filter(|_| !p.is_null()) else {
+                return 1;
+            };
             let mut head = HeadWriter::new(std::slice::from_raw_parts_mut(*p, room));
             match build(&cx, wsi, &mut head) {
                 Ok(()) => {
@@ -353,7 +388,9 @@ pub unsafe extern "C" fn lws_add_http_header_by_name(
     }
     // SAFETY: the caller's promise.
     unsafe {
-        build(wsi, p, end, |_, _, head| head.header(CStr::from_ptr(name.cast()).to_bytes(), bytes(value, length)))
+        build(wsi, p, end, |_, _, head| {
+            head.header(CStr::from_ptr(name.cast()).to_bytes(), bytes(value, length))
+        })
     }
 }
 
@@ -396,7 +433,12 @@ pub unsafe extern "C" fn lws_add_http_header_content_length(
 /// # Safety
 /// As `lws_add_http_header_by_name()`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_add_http_header_status(wsi: *mut lws, code: u32, p: *mut *mut u8, end: *mut u8) -> c_int {
+pub unsafe extern "C" fn lws_add_http_header_status(
+    wsi: *mut lws,
+    code: u32,
+    p: *mut *mut u8,
+    end: *mut u8,
+) -> c_int {
     // SAFETY: the caller's promise.
     unsafe { build(wsi, p, end, |cx, wsi, head| cx.start_head(wsi, code, head)) }
 }
@@ -452,7 +494,8 @@ pub unsafe extern "C" fn lws_finalize_write_http_header(
             return 1;
         }
         let Some(len) = (*p as usize).checked_sub(start as usize) else { return 1 };
-        let written = super::write::lws_write(wsi, start, len, lws_write_protocol::LWS_WRITE_HTTP_HEADERS.c());
+        let written =
+            super::write::lws_write(wsi, start, len, lws_write_protocol::LWS_WRITE_HTTP_HEADERS.c());
         (usize::try_from(written) != Ok(len)).into()
     }
 }

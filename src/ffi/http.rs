@@ -62,7 +62,8 @@ pub unsafe extern "C" fn lws_http_redirect(
             return -1;
         }
         let len = *p as usize - start as usize;
-        let mode = lws_write_protocol::LWS_WRITE_HTTP_HEADERS.c() | lws_write_protocol::LWS_WRITE_H2_STREAM_END.c();
+        let mode =
+            lws_write_protocol::LWS_WRITE_HTTP_HEADERS.c() | lws_write_protocol::LWS_WRITE_H2_STREAM_END.c();
         super::write::lws_write(wsi, start, len, mode)
     }
 }

@@ -27,5 +27,5 @@ pub mod strings;
 pub mod timer;
 pub mod variadic;
 pub mod vhost;
-pub mod wsi;
 pub mod write;
+pub mod wsi;

@@ -75,7 +75,11 @@ pub unsafe extern "C" fn lws_service_fd(context: *mut lws_context, pollfd: *mut 
 /// # Safety
 /// As `lws_service_fd()`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_service_fd_tsi(context: *mut lws_context, pollfd: *mut lws_pollfd, tsi: c_int) -> c_int {
+pub unsafe extern "C" fn lws_service_fd_tsi(
+    context: *mut lws_context,
+    pollfd: *mut lws_pollfd,
+    tsi: c_int,
+) -> c_int {
     // SAFETY: the caller's promise.
     if tsi == 0 { unsafe { lws_service_fd(context, pollfd) } } else { -1 }
 }
@@ -89,7 +93,11 @@ pub unsafe extern "C" fn lws_service_fd_tsi(context: *mut lws_context, pollfd: *
 /// # Safety
 /// `context` is NULL or a context that has not been destroyed. Service thread only.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_service_adjust_timeout(context: *mut lws_context, timeout_ms: c_int, tsi: c_int) -> c_int {
+pub unsafe extern "C" fn lws_service_adjust_timeout(
+    context: *mut lws_context,
+    timeout_ms: c_int,
+    tsi: c_int,
+) -> c_int {
     guard(1, || {
         // SAFETY: the caller's promise.
         match unsafe { self::context(context) } {

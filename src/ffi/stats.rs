@@ -80,7 +80,11 @@ impl From<&Ledger> for ferrows_stats {
 /// `cx` is NULL or a context that has not been destroyed; `stats` is NULL or has room for `size` bytes. Service thread
 /// only.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ferrows_context_stats(cx: *const lws_context, stats: *mut ferrows_stats, size: usize) -> c_int {
+pub unsafe extern "C" fn ferrows_context_stats(
+    cx: *const lws_context,
+    stats: *mut ferrows_stats,
+    size: usize,
+) -> c_int {
     guard(-1, || {
         // SAFETY: the caller's promise.
         let Some(cx) = (unsafe { context(cx) }) else { return -1 };
@@ -106,7 +110,11 @@ pub unsafe extern "C" fn ferrows_context_stats(cx: *const lws_context, stats: *m
 /// # Safety
 /// `cx` is NULL or a context that has not been destroyed; `buf` has room for `len` bytes. Service thread only.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ferrows_context_stats_json(cx: *const lws_context, buf: *mut c_char, len: usize) -> c_int {
+pub unsafe extern "C" fn ferrows_context_stats_json(
+    cx: *const lws_context,
+    buf: *mut c_char,
+    len: usize,
+) -> c_int {
     guard(-1, || {
         // SAFETY: the caller's promise.
         let Some(cx) = (unsafe { context(cx) }) else { return -1 };

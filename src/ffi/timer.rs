@@ -12,7 +12,9 @@ use crate::engine::timer::{self, AppTimers, SECOND, Timeout, Usec};
 use crate::util::dll2::{Dll2, Dll2Owner};
 
 // The program's nodes are linked where they lie; both names mean the same memory.
-const _: () = assert!(size_of::<Dll2>() == size_of::<lws_dll2>() && std::mem::offset_of!(lws_sorted_usec_list, list) == 0);
+const _: () = assert!(
+    size_of::<Dll2>() == size_of::<lws_dll2>() && std::mem::offset_of!(lws_sorted_usec_list, list) == 0
+);
 
 /// The program's scheduled functions: a sorted list through the program's own memory, of which no reference is kept.
 #[derive(Default)]

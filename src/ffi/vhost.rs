@@ -32,7 +32,8 @@ pub unsafe extern "C" fn lws_create_vhost(
             return null_mut();
         };
         // SAFETY: the caller's promise.
-        let made = unsafe { vhost_config(info, Rc::downgrade(&cx)) }.and_then(|config| cx.create_vhost(config));
+        let made =
+            unsafe { vhost_config(info, Rc::downgrade(&cx)) }.and_then(|config| cx.create_vhost(config));
         cx.settle();
         match made {
             Ok(vhost) => vhost_ptr(&vhost),
@@ -68,7 +69,9 @@ pub unsafe extern "C" fn lws_vhost_destroy(vh: *mut lws_vhost) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_get_vhost(wsi: *mut lws) -> *mut lws_vhost {
     // SAFETY: the caller's promise.
-    guard(null_mut(), || unsafe { self::wsi(wsi) }.and_then(|wsi| wsi.vhost()).map_or(null_mut(), |vhost| vhost_ptr(&vhost)))
+    guard(null_mut(), || {
+        unsafe { self::wsi(wsi) }.and_then(|wsi| wsi.vhost()).map_or(null_mut(), |vhost| vhost_ptr(&vhost))
+    })
 }
 
 /// A vhost's name, for its life; NULL for NULL.
@@ -86,10 +89,15 @@ pub unsafe extern "C" fn lws_get_vhost_name(vhost: *mut lws_vhost) -> *const c_c
 /// # Safety
 /// `context` is NULL or a live context, `name` is NULL or a C string. Service thread only.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_get_vhost_by_name(context: *mut lws_context, name: *const c_char) -> *mut lws_vhost {
+pub unsafe extern "C" fn lws_get_vhost_by_name(
+    context: *mut lws_context,
+    name: *const c_char,
+) -> *mut lws_vhost {
     guard(null_mut(), || {
         // SAFETY: the caller's promise.
-        let (Some(cx), Some(name)) = (unsafe { self::context(context) }, unsafe { text(name) }) else { return null_mut() };
+        let (Some(cx), Some(name)) = (unsafe { self::context(context) }, unsafe { text(name) }) else {
+            return null_mut();
+        };
         cx.vhosts().iter().find(|vhost| vhost.name == name).map_or(null_mut(), vhost_ptr)
     })
 }
@@ -129,7 +137,11 @@ pub unsafe extern "C" fn lws_get_vhost_listen_port(vhost: *mut lws_vhost) -> c_i
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_get_vhost_iface(vhost: *mut lws_vhost) -> *const c_char {
     // SAFETY: the caller's promise.
-    guard(null(), || unsafe { self::vhost(vhost) }.and_then(|vhost| Some(c_vhost(&vhost).iface.as_ref()?.as_ptr())).unwrap_or(null()))
+    guard(null(), || {
+        unsafe { self::vhost(vhost) }
+            .and_then(|vhost| Some(c_vhost(&vhost).iface.as_ref()?.as_ptr()))
+            .unwrap_or(null())
+    })
 }
 
 /// `info.user` of a vhost's creation; NULL for NULL.
@@ -208,7 +220,10 @@ pub unsafe extern "C" fn lws_protocol_get(wsi: *mut lws) -> *const lws_protocols
 /// # Safety
 /// `vh` is NULL or a vhost of a live context, `name` is NULL or a C string. Service thread only.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_vhost_name_to_protocol(vh: *mut lws_vhost, name: *const c_char) -> *const lws_protocols {
+pub unsafe extern "C" fn lws_vhost_name_to_protocol(
+    vh: *mut lws_vhost,
+    name: *const c_char,
+) -> *const lws_protocols {
     guard(null(), || {
         // SAFETY: the caller's promise.
         let (Some(vhost), Some(name)) = (unsafe { vhost(vh) }, unsafe { text(name) }) else { return null() };
@@ -245,7 +260,10 @@ pub unsafe extern "C" fn lws_protocol_vh_priv_zalloc(
 /// # Safety
 /// As `lws_protocol_vh_priv_zalloc()`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_protocol_vh_priv_get(vhost: *mut lws_vhost, prot: *const lws_protocols) -> *mut c_void {
+pub unsafe extern "C" fn lws_protocol_vh_priv_get(
+    vhost: *mut lws_vhost,
+    prot: *const lws_protocols,
+) -> *mut c_void {
     guard(null_mut(), || {
         // SAFETY: the caller's promise.
         let Some(vhost) = (unsafe { self::vhost(vhost) }) else { return null_mut() };
@@ -258,7 +276,11 @@ pub unsafe extern "C" fn lws_protocol_vh_priv_get(vhost: *mut lws_vhost, prot: *
 // ---- telling many ----
 
 /// Every wsi that is bound to `protocol` on `vhost`.
-unsafe fn each_bound(vhost: &Rc<Vhost>, protocol: *const lws_protocols, mut each: impl FnMut(&crate::engine::wsi::Wsi)) {
+unsafe fn each_bound(
+    vhost: &Rc<Vhost>,
+    protocol: *const lws_protocols,
+    mut each: impl FnMut(&crate::engine::wsi::Wsi),
+) {
     let Some(cx) = c_vhost(vhost).context.upgrade() else { return };
     // SAFETY: the caller's promise.
     let Some(index) = (unsafe { protocol_index(vhost, protocol) }) else { return };
@@ -388,7 +410,12 @@ pub unsafe extern "C" fn lws_callback_all_protocol(
 /// # Safety
 /// `wsi` is NULL or a wsi of a live context; `in` is what the callbacks expect. Service thread only.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_callback_vhost_protocols(wsi: *mut lws, reason: c_int, r#in: *mut c_void, len: usize) -> c_int {
+pub unsafe extern "C" fn lws_callback_vhost_protocols(
+    wsi: *mut lws,
+    reason: c_int,
+    r#in: *mut c_void,
+    len: usize,
+) -> c_int {
     guard(1, || {
         // SAFETY: the caller's promise.
         let Some((wsi, cx)) = (unsafe { wsi_cx(wsi) }) else { return 1 };
@@ -422,7 +449,9 @@ pub(super) fn log_cx(vhost: &Vhost) -> *mut lws_log_cx {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lwsl_vhost_get_cx(vh: *mut lws_vhost) -> *mut lws_log_cx {
     // SAFETY: the caller's promise.
-    guard(super::log::process_cx(), || unsafe { vhost(vh) }.map_or(super::log::process_cx(), |vhost| log_cx(&vhost)))
+    guard(super::log::process_cx(), || {
+        unsafe { vhost(vh) }.map_or(super::log::process_cx(), |vhost| log_cx(&vhost))
+    })
 }
 
 /// Puts a vhost's tag before a log line; for `lwsl_vhost_*`.

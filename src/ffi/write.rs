@@ -37,7 +37,12 @@ fn mode(wp: enum_lws_write_protocol) -> Option<Mode> {
 /// # Safety
 /// `wsi` is NULL or a wsi of a live context; `buf` has `len` bytes. Service thread only.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_write(wsi: *mut lws, buf: *mut u8, len: usize, protocol: enum_lws_write_protocol) -> c_int {
+pub unsafe extern "C" fn lws_write(
+    wsi: *mut lws,
+    buf: *mut u8,
+    len: usize,
+    protocol: enum_lws_write_protocol,
+) -> c_int {
     guard(-1, || {
         // SAFETY: the caller's promise.
         let Some((wsi, cx)) = (unsafe { wsi_cx(wsi) }) else { return -1 };

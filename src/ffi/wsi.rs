@@ -27,7 +27,9 @@ pub unsafe extern "C" fn lws_get_socket_fd(wsi: *mut lws) -> lws_sockfd_type {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_get_network_wsi(wsi: *mut lws) -> *mut lws {
     // SAFETY: the caller's promise.
-    guard(null_mut(), || unsafe { wsi_cx(wsi) }.and_then(|(wsi, cx)| network(wsi, &cx).map(wsi_ptr)).unwrap_or(null_mut()))
+    guard(null_mut(), || {
+        unsafe { wsi_cx(wsi) }.and_then(|(wsi, cx)| network(wsi, &cx).map(wsi_ptr)).unwrap_or(null_mut())
+    })
 }
 
 fn network<'a>(wsi: &'a Wsi, cx: &'a crate::engine::context::Context) -> Option<&'a Wsi> {
@@ -57,7 +59,11 @@ pub unsafe extern "C" fn lws_get_child(wsi: *const lws) -> *mut lws {
         // SAFETY: the caller's promise.
         let Some((wsi, cx)) = (unsafe { wsi_cx(wsi) }) else { return null_mut() };
         let id = wsi.id();
-        let child = cx.all_wsi().into_iter().filter_map(|id| cx.wsi(id)).find(|child| !child.is_stream() && child.parent.get() == Some(id));
+        let child = cx
+            .all_wsi()
+            .into_iter()
+            .filter_map(|id| cx.wsi(id))
+            .find(|child| !child.is_stream() && child.parent.get() == Some(id));
         child.map_or(null_mut(), wsi_ptr)
     })
 }
@@ -88,7 +94,9 @@ pub unsafe extern "C" fn lws_wsi_tsi(wsi: *mut lws) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_wsi_tag(wsi: *mut lws) -> *const c_char {
     // SAFETY: the caller's promise.
-    guard(c"[null wsi]".as_ptr(), || unsafe { self::wsi(wsi) }.map_or(c"[null wsi]".as_ptr(), |wsi| wsi.with_tag(CStr::as_ptr)))
+    guard(c"[null wsi]".as_ptr(), || {
+        unsafe { self::wsi(wsi) }.map_or(c"[null wsi]".as_ptr(), |wsi| wsi.with_tag(CStr::as_ptr))
+    })
 }
 
 /// What callbacks get as `user`: session memory, what `lws_set_wsi_user()` set, or NULL.
@@ -223,7 +231,11 @@ pub unsafe extern "C" fn lws_rx_flow_control(wsi: *mut lws, enable: c_int) -> c_
 /// # Safety
 /// `wsi` is NULL or a wsi of a live context, `caller` is NULL or a C string. Service thread only.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_close_free_wsi(wsi: *mut lws, reason: enum_lws_close_status, caller: *const c_char) {
+pub unsafe extern "C" fn lws_close_free_wsi(
+    wsi: *mut lws,
+    reason: enum_lws_close_status,
+    caller: *const c_char,
+) {
     guard((), || {
         // SAFETY: the caller's promise.
         let Some((wsi, cx)) = (unsafe { wsi_cx(wsi) }) else { return };
@@ -243,11 +255,16 @@ pub unsafe extern "C" fn lws_close_free_wsi(wsi: *mut lws, reason: enum_lws_clos
 /// # Safety
 /// `wsi` is NULL or a wsi of a live context; `name` is NULL or has room for `namelen` bytes. Service thread only.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_get_peer_simple(wsi: *mut lws, name: *mut c_char, namelen: usize) -> *const c_char {
+pub unsafe extern "C" fn lws_get_peer_simple(
+    wsi: *mut lws,
+    name: *mut c_char,
+    namelen: usize,
+) -> *const c_char {
     guard(std::ptr::null(), || {
         // SAFETY: the caller's promise.
         let Some((wsi, cx)) = (unsafe { wsi_cx(wsi) }) else { return std::ptr::null() };
-        let peer = network(wsi, &cx).and_then(|network| network.with_fd(|fd| rustix::net::getpeername(fd).ok().flatten()).flatten());
+        let peer = network(wsi, &cx)
+            .and_then(|network| network.with_fd(|fd| rustix::net::getpeername(fd).ok().flatten()).flatten());
         // SAFETY: the caller's promise.
         unsafe { put_address(peer, name, namelen) }
     })
@@ -258,13 +275,18 @@ pub unsafe extern "C" fn lws_get_peer_simple(wsi: *mut lws, name: *mut c_char, n
 /// # Safety
 /// `fd` is a socket that stays open during the call; `name` is NULL or has room for `namelen` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_get_peer_simple_fd(fd: lws_sockfd_type, name: *mut c_char, namelen: usize) -> *const c_char {
+pub unsafe extern "C" fn lws_get_peer_simple_fd(
+    fd: lws_sockfd_type,
+    name: *mut c_char,
+    namelen: usize,
+) -> *const c_char {
     guard(std::ptr::null(), || {
         if fd < 0 {
             return std::ptr::null();
         }
         // SAFETY: open by the caller's promise.
-        let peer = rustix::net::getpeername(unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) }).ok().flatten();
+        let peer =
+            rustix::net::getpeername(unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) }).ok().flatten();
         // SAFETY: the caller's promise.
         unsafe { put_address(peer, name, namelen) }
     })
@@ -292,7 +314,11 @@ pub unsafe extern "C" fn lws_get_peer_addresses(
 
 /// # Safety
 /// `name` is NULL or has room for `len` bytes.
-unsafe fn put_address(peer: Option<rustix::net::SocketAddrAny>, name: *mut c_char, len: usize) -> *const c_char {
+unsafe fn put_address(
+    peer: Option<rustix::net::SocketAddrAny>,
+    name: *mut c_char,
+    len: usize,
+) -> *const c_char {
     if name.is_null() || len == 0 {
         return std::ptr::null();
     }
@@ -319,7 +345,11 @@ unsafe fn put_address(peer: Option<rustix::net::SocketAddrAny>, name: *mut c_cha
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lwsl_wsi_get_cx(wsi: *mut lws) -> *mut lws_log_cx {
     // SAFETY: the caller's promise.
-    guard(super::log::process_cx(), || unsafe { self::wsi(wsi) }.and_then(Wsi::vhost).map_or(super::log::process_cx(), |vhost| super::vhost::log_cx(&vhost)))
+    guard(super::log::process_cx(), || {
+        unsafe { self::wsi(wsi) }
+            .and_then(Wsi::vhost)
+            .map_or(super::log::process_cx(), |vhost| super::vhost::log_cx(&vhost))
+    })
 }
 
 /// Puts a wsi's tag before a log line; for `lwsl_wsi_*`.
@@ -327,7 +357,12 @@ pub unsafe extern "C" fn lwsl_wsi_get_cx(wsi: *mut lws) -> *mut lws_log_cx {
 /// # Safety
 /// `obj` is NULL or a wsi of a live context; `*p` up to `e` is writable.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_log_prepend_wsi(_cx: *mut lws_log_cx, obj: *mut c_void, p: *mut *mut c_char, e: *mut c_char) {
+pub unsafe extern "C" fn lws_log_prepend_wsi(
+    _cx: *mut lws_log_cx,
+    obj: *mut c_void,
+    p: *mut *mut c_char,
+    e: *mut c_char,
+) {
     guard((), || {
         // SAFETY: the caller's promise.
         unsafe {

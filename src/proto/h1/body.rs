@@ -51,27 +51,18 @@ const MOST_SIZE_DIGITS: u8 = 16;
 
 impl Chunked {
     pub(super) const fn new() -> Self {
-        Self {
-            state: State::NEXT_CHUNK,
-            extensions: 0,
-        }
+        Self { state: State::NEXT_CHUNK, extensions: 0 }
     }
 
     /// Takes what it can off the front of `input`.
-    pub(super) fn poll(
-        &mut self,
-        input: &mut BytesMut,
-        limits: &HeaderLimits,
-    ) -> Result<Piece, Reject> {
+    pub(super) fn poll(&mut self, input: &mut BytesMut, limits: &HeaderLimits) -> Result<Piece, Reject> {
         loop {
             match &mut self.state {
                 State::Content(left) => {
                     if input.is_empty() {
                         return Ok(Piece::NeedMore);
                     }
-                    let len = usize::try_from(*left)
-                        .unwrap_or(usize::MAX)
-                        .min(input.len());
+                    let len = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
                     *left -= len as u64;
                     if *left == 0 {
                         self.state = State::ContentCr;
@@ -105,15 +96,10 @@ impl Chunked {
                     return Err(Reject::BadRequest("chunk size overflows"));
                 }
                 let digit = char::from(byte).to_digit(16).unwrap_or_default();
-                State::Size {
-                    size: size << 4 | u64::from(digit),
-                    digits: digits + 1,
-                }
+                State::Size { size: size << 4 | u64::from(digit), digits: digits + 1 }
             }
             (State::Size { digits: 0, .. }, _) => return Err(Reject::BadRequest("no chunk size")),
-            (&(State::Size { size, .. } | State::Extension { size }), b'\r') => {
-                State::SizeLf { size }
-            }
+            (&(State::Size { size, .. } | State::Extension { size }), b'\r') => State::SizeLf { size },
             (&State::Size { size, .. }, b';') => State::Extension { size },
             (State::Size { .. }, _) => return Err(Reject::BadRequest("bad chunk size")),
             (&State::Extension { size }, b'\t' | b' '..=b'~' | 0x80..) => {

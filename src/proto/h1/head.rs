@@ -27,29 +27,18 @@ pub(super) struct BlockEnd {
 impl BlockEnd {
     /// For a request line and the headers after it.
     pub(super) const fn of_head() -> Self {
-        Self {
-            searched: 0,
-            line_start: 0,
-            lines: 0,
-        }
+        Self { searched: 0, line_start: 0, lines: 0 }
     }
 
     /// For header lines only.
     pub(super) const fn of_trailers() -> Self {
-        Self {
-            lines: 1,
-            ..Self::of_head()
-        }
+        Self { lines: 1, ..Self::of_head() }
     }
 
     /// The length of the block at the front of `input`, up to and with its empty line; `None` if that has not come.
     ///
     /// Limits and bare LFs are noticed as soon as they are there, not when the block is complete.
-    pub(super) fn find(
-        &mut self,
-        input: &[u8],
-        limits: &HeaderLimits,
-    ) -> Result<Option<usize>, Reject> {
+    pub(super) fn find(&mut self, input: &[u8], limits: &HeaderLimits) -> Result<Option<usize>, Reject> {
         while let Some(found) = memchr::memchr(b'\n', &input[self.searched..]) {
             let lf = self.searched + found;
             if lf == 0 || input[lf - 1] != b'\r' {
@@ -83,10 +72,7 @@ impl BlockEnd {
 }
 
 /// Parses a complete head.
-pub(super) fn parse(
-    head: &[u8],
-    limits: &HeaderLimits,
-) -> Result<(HeaderTable, RequestInfo), Reject> {
+pub(super) fn parse(head: &[u8], limits: &HeaderLimits) -> Result<(HeaderTable, RequestInfo), Reject> {
     // One copy for all values: slices of the connection's buffer would keep it from being used again.
     let head = Bytes::copy_from_slice(head);
     let mut lines = [const { MaybeUninit::uninit() }; HeaderLimits::MOST_HEADERS];
@@ -99,15 +85,10 @@ pub(super) fn parse(
         }
         Err(error) => return Err(reject_of(error)),
     }
-    let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version)
-    else {
+    let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version) else {
         return Err(Reject::BadRequest("incomplete request line"));
     };
-    let version = if minor == 0 {
-        Version::Http10
-    } else {
-        Version::Http11
-    };
+    let version = if minor == 0 { Version::Http10 } else { Version::Http11 };
     let method = Method::from_bytes(method.as_bytes())
         .ok_or(Reject::NotImplemented("method that lws does not know"))?;
     let mut headers = HeaderMap::with_capacity(request.headers.len());
@@ -118,9 +99,7 @@ pub(super) fn parse(
         framing.see(&name, line.value)?;
         let value = HeaderValue::from_maybe_shared(head.slice_ref(line.value))
             .map_err(|_| Reject::BadRequest("bad header value"))?;
-        headers
-            .try_append(name, value)
-            .map_err(|_| Reject::HeadersTooLarge)?;
+        headers.try_append(name, value).map_err(|_| Reject::HeadersTooLarge)?;
     }
     let info = framing.conclude(version)?;
     let table = HeaderTable::from_h1(method, version, target.as_bytes(), headers, head.len())?;
@@ -196,22 +175,13 @@ impl Framing {
                 self.connection.upgrade |= option.eq_ignore_ascii_case(b"upgrade");
             }
         } else if *name == UPGRADE {
-            let websocket =
-                list_items(value).any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"));
+            let websocket = list_items(value).any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"));
             if websocket || self.upgrade.is_none() {
-                self.upgrade = Some(if websocket {
-                    Upgrade::WebSocket
-                } else {
-                    Upgrade::Other
-                });
+                self.upgrade = Some(if websocket { Upgrade::WebSocket } else { Upgrade::Other });
             }
         } else if *name == EXPECT {
             let known = value.eq_ignore_ascii_case(b"100-continue");
-            self.expectation = Some(if known {
-                Expectation::Continue
-            } else {
-                Expectation::Unknown
-            });
+            self.expectation = Some(if known { Expectation::Continue } else { Expectation::Unknown });
         }
         Ok(())
     }
@@ -224,9 +194,7 @@ impl Framing {
                 (Some(Coding::Unterminated), true) => Coding::OthersThenChunked,
                 (None | Some(Coding::Unterminated), false) => Coding::Unterminated,
                 (Some(Coding::Chunked | Coding::OthersThenChunked), _) => {
-                    return Err(Reject::BadRequest(
-                        "chunked is not the last transfer coding",
-                    ));
+                    return Err(Reject::BadRequest("chunked is not the last transfer coding"));
                 }
             });
         }
@@ -258,26 +226,18 @@ impl Framing {
 
     fn body(&self, is_1_1: bool) -> Result<BodyLength, Reject> {
         let Some(coding) = self.coding else {
-            return Ok(self
-                .content_length
-                .map_or(BodyLength::None, BodyLength::Length));
+            return Ok(self.content_length.map_or(BodyLength::None, BodyLength::Length));
         };
         if !is_1_1 {
             return Err(Reject::BadRequest("transfer-encoding in HTTP/1.0"));
         }
         if self.content_length.is_some() {
-            return Err(Reject::BadRequest(
-                "both transfer-encoding and content-length",
-            ));
+            return Err(Reject::BadRequest("both transfer-encoding and content-length"));
         }
         match coding {
             Coding::Chunked => Ok(BodyLength::Chunked),
-            Coding::OthersThenChunked => {
-                Err(Reject::NotImplemented("transfer coding other than chunked"))
-            }
-            Coding::Unterminated => Err(Reject::BadRequest(
-                "transfer-encoding does not end in chunked",
-            )),
+            Coding::OthersThenChunked => Err(Reject::NotImplemented("transfer coding other than chunked")),
+            Coding::Unterminated => Err(Reject::BadRequest("transfer-encoding does not end in chunked")),
         }
     }
 }
@@ -295,9 +255,7 @@ fn names_a_version(head: &[u8]) -> bool {
 
 fn reject_of(error: httparse::Error) -> Reject {
     match error {
-        httparse::Error::HeaderName => {
-            Reject::BadRequest("bad header name, or white space around it")
-        }
+        httparse::Error::HeaderName => Reject::BadRequest("bad header name, or white space around it"),
         httparse::Error::HeaderValue => Reject::BadRequest("bad byte in a header value"),
         httparse::Error::NewLine => Reject::BadRequest("CR without LF"),
         httparse::Error::Token => Reject::BadRequest("bad request line"),

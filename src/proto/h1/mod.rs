@@ -141,10 +141,7 @@ impl H1Server {
     /// A parser at the start of a connection.
     #[must_use]
     pub fn new(limits: HeaderLimits) -> Self {
-        Self {
-            limits,
-            state: State::START,
-        }
+        Self { limits, state: State::START }
     }
 
     /// Takes what it can off the front of `input`, which must be what earlier calls left, with new bytes behind.
@@ -212,9 +209,7 @@ impl H1Server {
             }
             State::Length(_) if input.is_empty() => Ok(Event::NeedMore),
             State::Length(left) => {
-                let len = usize::try_from(*left)
-                    .unwrap_or(usize::MAX)
-                    .min(input.len());
+                let len = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
                 *left -= len as u64;
                 Ok(Event::Body(input.split_to(len).freeze()))
             }
@@ -233,18 +228,11 @@ impl H1Server {
 }
 
 impl State {
-    const START: Self = Self::Head {
-        end: BlockEnd::of_head(),
-        blank_lines: 0,
-    };
+    const START: Self = Self::Head { end: BlockEnd::of_head(), blank_lines: 0 };
 }
 
 /// Drops empty lines before a request line, and sees at its first byte what cannot become one.
-fn skip_blank_lines(
-    input: &mut BytesMut,
-    blank_lines: &mut u8,
-    end: &mut BlockEnd,
-) -> Result<(), Reject> {
+fn skip_blank_lines(input: &mut BytesMut, blank_lines: &mut u8, end: &mut BlockEnd) -> Result<(), Reject> {
     while input.starts_with(b"\r\n") {
         if *blank_lines == MOST_BLANK_LINES {
             return Err(Reject::BadRequest("empty lines instead of a request"));
@@ -268,10 +256,7 @@ pub fn fuzz(bytes: &[u8]) {
     let Some((&step, bytes)) = bytes.split_first() else {
         return;
     };
-    let mut server = H1Server::new(HeaderLimits {
-        max_bytes: 256,
-        max_count: 8,
-    });
+    let mut server = H1Server::new(HeaderLimits { max_bytes: 256, max_count: 8 });
     let mut input = BytesMut::new();
     for piece in bytes.chunks(usize::from(step).max(1)) {
         input.extend_from_slice(piece);

@@ -44,18 +44,11 @@ fn hear<'a>(limits: HeaderLimits, pieces: impl IntoIterator<Item = &'a [u8]>) ->
                         fields: fields.collect(),
                         info,
                     });
-                    heard
-                        .bodies
-                        .push((Vec::new(), info.body == BodyLength::None));
+                    heard.bodies.push((Vec::new(), info.body == BodyLength::None));
                 }
                 Ok(Event::Body(content)) => {
                     assert!(!content.is_empty());
-                    heard
-                        .bodies
-                        .last_mut()
-                        .unwrap()
-                        .0
-                        .extend_from_slice(&content);
+                    heard.bodies.last_mut().unwrap().0.extend_from_slice(&content);
                 }
                 Ok(Event::BodyEnd) => heard.bodies.last_mut().unwrap().1 = true,
                 Err(reject) => {
@@ -77,11 +70,7 @@ fn hear_whole(bytes: &[u8]) -> Heard {
 /// The single request in `bytes`.
 fn request(bytes: &str) -> Heading {
     let mut heard = hear_whole(bytes.as_bytes());
-    assert_eq!(
-        (heard.refused, heard.requests.len()),
-        (None, 1),
-        "{bytes:?}"
-    );
+    assert_eq!((heard.refused, heard.requests.len()), (None, 1), "{bytes:?}");
     heard.requests.remove(0)
 }
 
@@ -105,30 +94,15 @@ fn a_plain_request() {
     let heading = request(
         "GET /a%20b?c=d HTTP/1.1\r\nHost: example.org:8080\r\nX-Foo:  1\t \r\nx-foo:2\r\nEmpty:\r\n\r\n",
     );
-    assert_eq!(
-        (heading.method, heading.path.as_str()),
-        (Method::Get, "/a b")
-    );
-    let fields: Vec<(&str, &[u8])> = heading
-        .fields
-        .iter()
-        .map(|(name, value)| (name.as_str(), &value[..]))
-        .collect();
+    assert_eq!((heading.method, heading.path.as_str()), (Method::Get, "/a b"));
+    let fields: Vec<(&str, &[u8])> =
+        heading.fields.iter().map(|(name, value)| (name.as_str(), &value[..])).collect();
     assert_eq!(
         fields,
-        [
-            ("host", &b"example.org:8080"[..]),
-            ("x-foo", b"1"),
-            ("x-foo", b"2"),
-            ("empty", b"")
-        ]
+        [("host", &b"example.org:8080"[..]), ("x-foo", b"1"), ("x-foo", b"2"), ("empty", b"")]
     );
-    let info = RequestInfo {
-        keep_alive: true,
-        body: BodyLength::None,
-        expect_continue: false,
-        upgrade: None,
-    };
+    let info =
+        RequestInfo { keep_alive: true, body: BodyLength::None, expect_continue: false, upgrade: None };
     assert_eq!(heading.info, info);
 }
 
@@ -136,19 +110,14 @@ fn a_plain_request() {
 fn the_table_owns_what_it_says() {
     let mut server = H1Server::new(HeaderLimits::default());
     let mut input = BytesMut::from(&b"GET /x?q HTTP/1.1\r\nHost: h\r\nX: y\r\n\r\n"[..]);
-    let Ok(Event::Request(table, _)) = server.poll(&mut input) else {
-        panic!("no request")
-    };
+    let Ok(Event::Request(table, _)) = server.poll(&mut input) else { panic!("no request") };
     assert!(input.is_empty());
     // Nothing of the table keeps the connection's buffer from being used again.
     assert!(input.try_reclaim(16));
     input.extend_from_slice(&[b'#'; 16]);
     assert_eq!(table.value(Token::GET_URI).as_deref(), Some(&b"/x"[..]));
     assert_eq!(table.custom(b"x:").as_deref(), Some(&b"y"[..]));
-    assert_eq!(
-        table.value(Token::HTTP_URI_ARGS).as_deref(),
-        Some(&b"q"[..])
-    );
+    assert_eq!(table.value(Token::HTTP_URI_ARGS).as_deref(), Some(&b"q"[..]));
 }
 
 #[test]
@@ -161,9 +130,7 @@ fn the_next_request_waits_to_be_asked_for() {
     assert_eq!(server.body_remaining(), Some(3));
     // A body is not skipped by asking for the next request.
     server.next_request();
-    let Ok(Event::Body(content)) = server.poll(&mut input) else {
-        panic!("no body")
-    };
+    let Ok(Event::Body(content)) = server.poll(&mut input) else { panic!("no body") };
     assert_eq!(content, "abc");
     assert_eq!(server.body_remaining(), Some(0));
     assert!(matches!(server.poll(&mut input), Ok(Event::BodyEnd)));
@@ -172,9 +139,7 @@ fn the_next_request_waits_to_be_asked_for() {
         assert!(input.starts_with(b"GET /2"));
     }
     server.next_request();
-    let Ok(Event::Request(table, _)) = server.poll(&mut input) else {
-        panic!("no second request")
-    };
+    let Ok(Event::Request(table, _)) = server.poll(&mut input) else { panic!("no second request") };
     assert_eq!(table.path(), c"/2");
     assert!(matches!(server.poll(&mut input), Ok(Event::NeedMore)));
 }
@@ -191,14 +156,8 @@ fn chunked_bodies() {
     for (body, content) in [
         (&b"0\r\n\r\n"[..], &b""[..]),
         (b"3\r\nabc\r\n0\r\n\r\n", b"abc"),
-        (
-            b"3;x=\"y z\";w\r\nabc\r\n00A\r\n0123456789\r\n000;last\r\n\r\n",
-            b"abc0123456789",
-        ),
-        (
-            b"1\r\n\r\r\n1\r\n\n\r\n0\r\nX-Sum: 1\r\nY: 2\r\n\r\n",
-            b"\r\n",
-        ),
+        (b"3;x=\"y z\";w\r\nabc\r\n00A\r\n0123456789\r\n000;last\r\n\r\n", b"abc0123456789"),
+        (b"1\r\n\r\r\n1\r\n\n\r\n0\r\nX-Sum: 1\r\nY: 2\r\n\r\n", b"\r\n"),
     ] {
         let heard = hear_whole(&chunked(body));
         assert_eq!(heard.refused, None, "{body:?}");
@@ -241,12 +200,7 @@ fn broken_chunks_are_refused() {
         extension.as_bytes(),
         spread_extensions.as_bytes(),
     ] {
-        assert_eq!(
-            status_of(&chunked(body)),
-            Some(400),
-            "{:?}",
-            String::from_utf8_lossy(body)
-        );
+        assert_eq!(status_of(&chunked(body)), Some(400), "{:?}", String::from_utf8_lossy(body));
     }
     let trailers = format!("0\r\nx: {}\r\n\r\n", "y".repeat(20_000));
     assert_eq!(status_of(&chunked(trailers.as_bytes())), Some(431));
@@ -256,14 +210,10 @@ fn broken_chunks_are_refused() {
 
 #[test]
 fn a_huge_length_neither_overflows_nor_allocates() {
-    let heard =
-        hear_whole(format!("{}abc", get_with("Content-Length: 18446744073709551615")).as_bytes());
+    let heard = hear_whole(format!("{}abc", get_with("Content-Length: 18446744073709551615")).as_bytes());
     assert_eq!(heard.bodies, [(b"abc".to_vec(), false)]);
     let heard = hear_whole(&chunked(b"ffffffffffffffff\r\nabc"));
-    assert_eq!(
-        (heard.refused, heard.bodies),
-        (None, vec![(b"abc".to_vec(), false)])
-    );
+    assert_eq!((heard.refused, heard.bodies), (None, vec![(b"abc".to_vec(), false)]));
 }
 
 #[test]
@@ -308,37 +258,21 @@ fn what_smuggles_is_refused() {
         "Host: h",
         "Host: other",
     ] {
-        assert_eq!(
-            status_of(get_with(lines).as_bytes()),
-            Some(400),
-            "{lines:?}"
-        );
+        assert_eq!(status_of(get_with(lines).as_bytes()), Some(400), "{lines:?}");
     }
-    assert_eq!(
-        status_of(get_with("Transfer-Encoding: gzip, chunked").as_bytes()),
-        Some(501)
-    );
+    assert_eq!(status_of(get_with("Transfer-Encoding: gzip, chunked").as_bytes()), Some(501));
     assert_eq!(
         status_of(get_with("Transfer-Encoding: gzip\r\nTransfer-Encoding: Chunked").as_bytes()),
         Some(501)
     );
-    assert_eq!(
-        status_of(b"GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"),
-        Some(400)
-    );
-    assert_eq!(
-        request(&get_with("X: caf\u{e9}")).fields[1].1,
-        "caf\u{e9}".as_bytes()
-    );
+    assert_eq!(status_of(b"GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), Some(400));
+    assert_eq!(request(&get_with("X: caf\u{e9}")).fields[1].1, "caf\u{e9}".as_bytes());
 }
 
 #[test]
 fn hosts() {
     assert_eq!(status_of(b"GET / HTTP/1.1\r\n\r\n"), Some(400));
-    assert_eq!(
-        status_of(b"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n"),
-        Some(400)
-    );
+    assert_eq!(status_of(b"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n"), Some(400));
     for host in ["a b", "a/b", "a@b", "a?b", "a\"b", "h\u{e9}"] {
         assert_eq!(
             status_of(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()),
@@ -346,15 +280,7 @@ fn hosts() {
             "{host}"
         );
     }
-    for host in [
-        "",
-        "h",
-        "h:80",
-        "[::1]:80",
-        "xn--bcher-kva.example",
-        "%41",
-        "a_b",
-    ] {
+    for host in ["", "h", "h:80", "[::1]:80", "xn--bcher-kva.example", "%41", "a_b"] {
         request(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"));
     }
     request("GET / HTTP/1.0\r\n\r\n");
@@ -394,10 +320,7 @@ fn request_lines() {
         assert_eq!(status_of(bytes.as_bytes()), Some(status), "{line:?}");
     }
     assert_eq!(request("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n").path, "*");
-    assert_eq!(
-        request("GET http://h/a/../b HTTP/1.1\r\nHost: other\r\n\r\n").path,
-        "/b"
-    );
+    assert_eq!(request("GET http://h/a/../b HTTP/1.1\r\nHost: other\r\n\r\n").path, "/b");
     for garbage in [&b"\x16\x03\x01"[..], b"\n", b"\rG", b"\0", b"\x80"] {
         assert_eq!(status_of(garbage), Some(400), "{garbage:?}");
     }
@@ -415,19 +338,12 @@ fn blank_lines_before_a_request_are_few() {
 #[test]
 fn keep_alive_rules() {
     let keeps = |version: &str, connection: &str| {
-        request(&format!(
-            "GET / HTTP/{version}\r\nHost: h\r\n{connection}\r\n"
-        ))
-        .info
-        .keep_alive
+        request(&format!("GET / HTTP/{version}\r\nHost: h\r\n{connection}\r\n")).info.keep_alive
     };
     assert!(keeps("1.1", ""));
     assert!(!keeps("1.1", "Connection: close\r\n"));
     assert!(!keeps("1.1", "Connection: x, CLOSE ,y\r\n"));
-    assert!(!keeps(
-        "1.1",
-        "Connection: keep-alive\r\nConnection: close\r\n"
-    ));
+    assert!(!keeps("1.1", "Connection: keep-alive\r\nConnection: close\r\n"));
     assert!(keeps("1.1", "Connection: closed\r\n"));
     assert!(!keeps("1.0", ""));
     assert!(keeps("1.0", "Connection: Keep-Alive\r\n"));
@@ -436,36 +352,12 @@ fn keep_alive_rules() {
 
 #[test]
 fn expectations() {
-    let post =
-        |version: &str, lines: &str| format!("POST / HTTP/{version}\r\nHost: h\r\n{lines}\r\n\r\n");
-    assert!(
-        request(&post("1.1", "Expect: 100-Continue\r\nContent-Length: 1"))
-            .info
-            .expect_continue
-    );
-    assert!(
-        request(&post(
-            "1.1",
-            "Expect: 100-continue\r\nTransfer-Encoding: chunked"
-        ))
-        .info
-        .expect_continue
-    );
-    assert!(
-        !request(&post("1.1", "Expect: 100-continue\r\nContent-Length: 0"))
-            .info
-            .expect_continue
-    );
-    assert!(
-        !request(&post("1.1", "Expect: 100-continue"))
-            .info
-            .expect_continue
-    );
-    assert!(
-        !request(&post("1.0", "Expect: 100-continue\r\nContent-Length: 1"))
-            .info
-            .expect_continue
-    );
+    let post = |version: &str, lines: &str| format!("POST / HTTP/{version}\r\nHost: h\r\n{lines}\r\n\r\n");
+    assert!(request(&post("1.1", "Expect: 100-Continue\r\nContent-Length: 1")).info.expect_continue);
+    assert!(request(&post("1.1", "Expect: 100-continue\r\nTransfer-Encoding: chunked")).info.expect_continue);
+    assert!(!request(&post("1.1", "Expect: 100-continue\r\nContent-Length: 0")).info.expect_continue);
+    assert!(!request(&post("1.1", "Expect: 100-continue")).info.expect_continue);
+    assert!(!request(&post("1.0", "Expect: 100-continue\r\nContent-Length: 1")).info.expect_continue);
     assert_eq!(status_of(post("1.1", "Expect: cake").as_bytes()), Some(417));
     assert_eq!(status_of(post("1.0", "Expect: cake").as_bytes()), None);
 }
@@ -473,22 +365,10 @@ fn expectations() {
 #[test]
 fn upgrades() {
     let asked = |lines: &str| request(&get_with(lines)).info.upgrade;
-    assert_eq!(
-        asked("Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket"),
-        Some(Upgrade::WebSocket)
-    );
-    assert_eq!(
-        asked("Upgrade: h2c, websocket\r\nConnection: upgrade"),
-        Some(Upgrade::WebSocket)
-    );
-    assert_eq!(
-        asked("Connection: upgrade\r\nUpgrade: websocket\r\nUpgrade: h2c"),
-        Some(Upgrade::WebSocket)
-    );
-    assert_eq!(
-        asked("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c"),
-        Some(Upgrade::Other)
-    );
+    assert_eq!(asked("Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket"), Some(Upgrade::WebSocket));
+    assert_eq!(asked("Upgrade: h2c, websocket\r\nConnection: upgrade"), Some(Upgrade::WebSocket));
+    assert_eq!(asked("Connection: upgrade\r\nUpgrade: websocket\r\nUpgrade: h2c"), Some(Upgrade::WebSocket));
+    assert_eq!(asked("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c"), Some(Upgrade::Other));
     assert_eq!(asked("Upgrade: websocket"), None);
     assert_eq!(asked("Connection: upgrade"), None);
     let old = request("GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
@@ -507,16 +387,10 @@ fn what_follows_an_upgrade_is_left_alone() {
 
 #[test]
 fn limits() {
-    let limits = HeaderLimits {
-        max_bytes: 200,
-        max_count: 5,
-    };
+    let limits = HeaderLimits { max_bytes: 200, max_count: 5 };
     let status = |bytes: &str| hear(limits, [bytes.as_bytes()]).refused.map(Reject::status);
     let target = |len: usize| {
-        format!(
-            "GET /{} HTTP/1.1\r\nHost: h\r\n\r\n",
-            "a".repeat(len - "GET / HTTP/1.1\r\n".len())
-        )
+        format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", "a".repeat(len - "GET / HTTP/1.1\r\n".len()))
     };
     assert_eq!(status(&target(200)), None);
     assert_eq!(status(&target(201)), Some(414));
@@ -535,15 +409,9 @@ fn limits() {
     // Contents up to the limit always fit, as they do in lws.
     assert_eq!(status(&value(200)), None);
     // More lines than the parser has room for are refused like any others.
-    let unlimited = HeaderLimits {
-        max_bytes: usize::MAX,
-        max_count: usize::MAX,
-    };
+    let unlimited = HeaderLimits { max_bytes: usize::MAX, max_count: usize::MAX };
     let many = get_with(&["X: y"; 200].join("\r\n"));
-    assert_eq!(
-        hear(unlimited, [many.as_bytes()]).refused,
-        Some(Reject::HeadersTooLarge)
-    );
+    assert_eq!(hear(unlimited, [many.as_bytes()]).refused, Some(Reject::HeadersTooLarge));
 }
 
 #[test]
@@ -564,14 +432,8 @@ fn the_end_of_the_stream() {
         (b"\r\n", false),
         (b"G", true),
         (b"GET / HTTP/1.1\r\nHost: h\r\n", true),
-        (
-            b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\na",
-            true,
-        ),
-        (
-            b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab",
-            false,
-        ),
+        (b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\na", true),
+        (b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab", false),
     ] {
         let mut server = H1Server::new(HeaderLimits::default());
         let mut input = BytesMut::from(bytes);
@@ -584,11 +446,7 @@ fn the_end_of_the_stream() {
         let mut server = H1Server::new(HeaderLimits::default());
         let mut input = BytesMut::from(&complete[..len]);
         while !matches!(server.poll(&mut input), Ok(Event::NeedMore)) {}
-        assert_eq!(
-            server.is_cut_off_by_eof(&input),
-            len < complete.len(),
-            "{len}"
-        );
+        assert_eq!(server.is_cut_off_by_eof(&input), len < complete.len(), "{len}");
     }
 }
 
@@ -604,9 +462,7 @@ fn no_byte_of_a_head_is_searched_twice() {
     assert!(matches!(server.poll(&mut input), Ok(Event::NeedMore)));
     input[searched - 10..searched - 6].copy_from_slice(b"0123");
     input.extend_from_slice(b"\r\n\r\n");
-    let Ok(Event::Request(table, _)) = server.poll(&mut input) else {
-        panic!("no request")
-    };
+    let Ok(Event::Request(table, _)) = server.poll(&mut input) else { panic!("no request") };
     assert_eq!(table.custom(b"x").as_deref(), Some(&b"012345678901"[..]));
 }
 

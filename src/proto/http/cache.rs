@@ -33,9 +33,8 @@ pub fn if_none_match(header: &[u8], etag: &str) -> bool {
 /// A date that cannot be read is as if it were not there. Not to be asked when there is an `If-None-Match`.
 #[must_use]
 pub fn if_modified_since(header: &[u8], mtime_secs: i64) -> bool {
-    let Some(date) = std::str::from_utf8(header)
-        .ok()
-        .and_then(|text| httpdate::parse_http_date(text.trim()).ok())
+    let Some(date) =
+        std::str::from_utf8(header).ok().and_then(|text| httpdate::parse_http_date(text.trim()).ok())
     else {
         return false;
     };
@@ -43,9 +42,7 @@ pub fn if_modified_since(header: &[u8], mtime_secs: i64) -> bool {
         // The date cannot be before 1970, the file is.
         return true;
     };
-    SystemTime::UNIX_EPOCH
-        .checked_add(Duration::from_secs(mtime_secs))
-        .is_some_and(|mtime| mtime <= date)
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(mtime_secs)).is_some_and(|mtime| mtime <= date)
 }
 
 /// The first tag of a non-empty list, without `W/` and quotes, and what follows its comma.
@@ -122,24 +119,16 @@ mod tests {
     #[test]
     fn dates_compare_to_the_second() {
         let at = 784_111_777;
-        for date in [
-            "Sun, 06 Nov 1994 08:49:37 GMT",
-            "Sunday, 06-Nov-94 08:49:37 GMT",
-            " Sun Nov  6 08:49:37 1994",
-        ] {
+        for date in
+            ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", " Sun Nov  6 08:49:37 1994"]
+        {
             assert!(if_modified_since(date.as_bytes(), at), "{date}");
             assert!(if_modified_since(date.as_bytes(), at - 1), "{date}");
             assert!(!if_modified_since(date.as_bytes(), at + 1), "{date}");
             assert!(if_modified_since(date.as_bytes(), -1), "{date}");
             assert!(!if_modified_since(date.as_bytes(), i64::MAX), "{date}");
         }
-        for bad in [
-            &b""[..],
-            b"yesterday",
-            b"784111777",
-            b"\xff",
-            b"Sun, 06 Nov 1994 08:49:37",
-        ] {
+        for bad in [&b""[..], b"yesterday", b"784111777", b"\xff", b"Sun, 06 Nov 1994 08:49:37"] {
             assert!(!if_modified_since(bad, 0), "{bad:?}");
         }
     }

@@ -47,27 +47,19 @@ impl HeaderLimits {
     /// those accept at least every head that lws accepts.
     #[must_use]
     pub const fn max_head(&self) -> usize {
-        self.max_bytes
-            .saturating_add(self.max_lines().saturating_mul(40))
+        self.max_bytes.saturating_add(self.max_lines().saturating_mul(40))
     }
 
     /// Number of header lines that a head may have.
     #[must_use]
     pub const fn max_lines(&self) -> usize {
-        if self.max_count < Self::MOST_HEADERS {
-            self.max_count
-        } else {
-            Self::MOST_HEADERS
-        }
+        if self.max_count < Self::MOST_HEADERS { self.max_count } else { Self::MOST_HEADERS }
     }
 }
 
 impl Default for HeaderLimits {
     fn default() -> Self {
-        Self {
-            max_bytes: 4096,
-            max_count: 100,
-        }
+        Self { max_bytes: 4096, max_count: 100 }
     }
 }
 
@@ -95,10 +87,7 @@ impl HeaderTable {
         if method == Method::Connect && protocol.is_none() {
             return Err(Reject::NotImplemented("CONNECT without :protocol"));
         }
-        let target = parts
-            .uri
-            .path_and_query()
-            .map_or("/", |target| target.as_str());
+        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         if target.len() > limits.max_bytes {
             return Err(Reject::UriTooLong);
         }
@@ -133,11 +122,7 @@ impl HeaderTable {
         if method == Method::Connect {
             return Err(Reject::NotImplemented("CONNECT"));
         }
-        let Target {
-            path,
-            query,
-            authority,
-        } = checked_target(target, method)?;
+        let Target { path, query, authority } = checked_target(target, method)?;
         Ok(Self {
             method,
             version,
@@ -181,17 +166,13 @@ impl HeaderTable {
     /// `:protocol` of an extended CONNECT (RFC 8441), e.g. `websocket`.
     #[must_use]
     pub fn protocol(&self) -> Option<&[u8]> {
-        self.protocol
-            .as_ref()
-            .map(|protocol| protocol.as_str().as_bytes())
+        self.protocol.as_ref().map(|protocol| protocol.as_str().as_bytes())
     }
 
     /// `:scheme`; `None` on h1.
     #[must_use]
     pub fn scheme(&self) -> Option<&[u8]> {
-        self.scheme
-            .as_ref()
-            .map(|scheme| scheme.as_str().as_bytes())
+        self.scheme.as_ref().map(|scheme| scheme.as_str().as_bytes())
     }
 
     /// The request's version.
@@ -216,9 +197,7 @@ impl HeaderTable {
                     .headers
                     .get_all(name)
                     .iter()
-                    .fold((0, 0), |(count, bytes), value| {
-                        (count + 1, bytes + value.len())
-                    });
+                    .fold((0, 0), |(count, bytes), value| (count + 1, bytes + value.len()));
                 bytes + (count - 1) * separator(name).len()
             }
             _ => self.value(token).map_or(0, |value| value.len()),
@@ -271,11 +250,7 @@ impl HeaderTable {
         if let Some(value) = self.request_line(token) {
             return (index == 0).then_some(Cow::Borrowed(value));
         }
-        let value = self
-            .headers
-            .get_all(token.header_name()?)
-            .iter()
-            .nth(index)?;
+        let value = self.headers.get_all(token.header_name()?).iter().nth(index)?;
         Some(Cow::Borrowed(value.as_bytes()))
     }
 
@@ -288,10 +263,7 @@ impl HeaderTable {
     /// The value of a cookie, see [`cookie`].
     #[must_use]
     pub fn cookie(&self, name: &[u8]) -> Option<&[u8]> {
-        self.headers
-            .get_all(COOKIE)
-            .iter()
-            .find_map(|line| cookie(line.as_bytes(), name))
+        self.headers.get_all(COOKIE).iter().find_map(|line| cookie(line.as_bytes(), name))
     }
 
     /// A header by its name in any case, with or without the trailing colon that lws wants.
@@ -303,10 +275,7 @@ impl HeaderTable {
         let name = std::str::from_utf8(name.strip_suffix(b":").unwrap_or(name)).ok()?;
         match Token::from_name(name.as_bytes()) {
             Some(token) => token.header_name().and_then(|_| self.value(token)),
-            None => self
-                .headers
-                .get(name)
-                .map(|value| Cow::Borrowed(value.as_bytes())),
+            None => self.headers.get(name).map(|value| Cow::Borrowed(value.as_bytes())),
         }
     }
 
@@ -397,9 +366,7 @@ fn check_authority(uri: &Uri, headers: &HeaderMap) -> Result<(), Reject> {
             Err(Reject::BadRequest("user in :authority"))
         }
         (Some(authority), Some(host))
-            if !host
-                .as_bytes()
-                .eq_ignore_ascii_case(authority.as_str().as_bytes()) =>
+            if !host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()) =>
         {
             Err(Reject::BadRequest("Host is not :authority"))
         }
@@ -422,10 +389,7 @@ pub(in crate::proto) fn is_host(host: &[u8]) -> bool {
 }
 
 fn content_of(headers: &HeaderMap) -> usize {
-    headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum()
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
 }
 
 #[cfg(test)]
@@ -525,34 +489,18 @@ mod tests {
         ] {
             assert_eq!(text(&table, token).as_deref(), value, "{token:?}");
         }
-        for method in Method::ALL
-            .into_iter()
-            .filter(|method| *method != Method::Connect)
-        {
-            assert_eq!(
-                text(&h1(method, "/p", &[]), method.uri_token()).as_deref(),
-                Some("/p")
-            );
+        for method in Method::ALL.into_iter().filter(|method| *method != Method::Connect) {
+            assert_eq!(text(&h1(method, "/p", &[]), method.uri_token()).as_deref(), Some("/p"));
         }
-        assert_eq!(
-            text(&h1(Method::Get, "/p?", &[]), Token::HTTP_URI_ARGS),
-            None
-        );
-        assert_eq!(
-            text(&h1(Method::Get, "/p?q", &[]), Token::HTTP_URI_ARGS).as_deref(),
-            Some("q")
-        );
+        assert_eq!(text(&h1(Method::Get, "/p?", &[]), Token::HTTP_URI_ARGS), None);
+        assert_eq!(text(&h1(Method::Get, "/p?q", &[]), Token::HTTP_URI_ARGS).as_deref(), Some("q"));
         let absolute = h1(Method::Get, "http://t/p", &[("host", "other")]);
         assert_eq!(text(&absolute, Token::HOST).as_deref(), Some("t"));
     }
 
     #[test]
     fn fragments_are_lines_or_arguments() {
-        let table = h1(
-            Method::Get,
-            "/a?b=%26&&c;d",
-            &[("accept", "a/b, c"), ("accept", "d")],
-        );
+        let table = h1(Method::Get, "/a?b=%26&&c;d", &[("accept", "a/b, c"), ("accept", "d")]);
         let all = |token| {
             (0..)
                 .map_while(|index| table.fragment(token, index))
@@ -603,19 +551,13 @@ mod tests {
         });
         table.for_each_custom(b"", |name, _| seen.push((name.to_owned(), Vec::new())));
         let names: Vec<&str> = seen.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(
-            names,
-            ["x-foo", "x-foo", "x-bar", "x-foo", "x-foo", "x-bar"]
-        );
+        assert_eq!(names, ["x-foo", "x-foo", "x-bar", "x-foo", "x-foo", "x-bar"]);
         assert_eq!(seen[1].1, b"2");
     }
 
     #[test]
     fn h2_requests_name_their_host_once() {
-        assert_eq!(
-            h2("GET", "/", &[("host", "h")]).unwrap().host(),
-            Some(&b"h"[..])
-        );
+        assert_eq!(h2("GET", "/", &[("host", "h")]).unwrap().host(), Some(&b"h"[..]));
         assert!(h2("GET", "https://H/", &[("host", "h")]).is_ok());
         for (uri, headers) in [
             ("/", &[][..]),
@@ -625,29 +567,18 @@ mod tests {
             ("/", &[("host", "a"), ("host", "a")]),
             ("https://a/", &[("host", "a"), ("host", "b")]),
         ] {
-            assert!(
-                matches!(h2("GET", uri, headers), Err(Reject::BadRequest(_))),
-                "{uri} {headers:?}"
-            );
+            assert!(matches!(h2("GET", uri, headers), Err(Reject::BadRequest(_))), "{uri} {headers:?}");
         }
     }
 
     #[test]
     fn extended_connect_has_its_protocol() {
         let mut parts = h2_parts("CONNECT", "https://h/chat", &[]);
-        parts
-            .extensions
-            .insert(h2::ext::Protocol::from_static("websocket"));
+        parts.extensions.insert(h2::ext::Protocol::from_static("websocket"));
         let table = HeaderTable::from_h2(parts, &HeaderLimits::default()).unwrap();
         assert_eq!(table.protocol(), Some(&b"websocket"[..]));
-        assert_eq!(
-            text(&table, Token::COLON_PROTOCOL).as_deref(),
-            Some("websocket")
-        );
-        assert_eq!(
-            text(&table, Token::HTTP_COLON_PATH).as_deref(),
-            Some("/chat")
-        );
+        assert_eq!(text(&table, Token::COLON_PROTOCOL).as_deref(), Some("websocket"));
+        assert_eq!(text(&table, Token::HTTP_COLON_PATH).as_deref(), Some("/chat"));
         assert_eq!(h2("CONNECT", "h:80", &[]).unwrap_err().status(), 501);
     }
 
@@ -656,20 +587,10 @@ mod tests {
         assert_eq!(h2("TRACE", "https://h/", &[]).unwrap_err().status(), 501);
         assert_eq!(h2("GET", "https://h/%00", &[]).unwrap_err().status(), 400);
         assert_eq!(h2("GET", "https://h/%", &[]).unwrap_err().status(), 400);
-        assert_eq!(
-            h2("GET", &format!("https://h/{}", "a".repeat(4096)), &[])
-                .unwrap_err()
-                .status(),
-            414
-        );
+        assert_eq!(h2("GET", &format!("https://h/{}", "a".repeat(4096)), &[]).unwrap_err().status(), 414);
         assert_eq!(h2("OPTIONS", "https://h", &[]).unwrap().path(), c"/");
         let long = "v".repeat(9000);
-        assert_eq!(
-            h2("GET", "https://h/", &[("x", &long)])
-                .unwrap_err()
-                .status(),
-            431
-        );
+        assert_eq!(h2("GET", "https://h/", &[("x", &long)]).unwrap_err().status(), 431);
         assert!(h2("GET", "https://h/", &[("x", &long[..4096])]).is_ok());
         let many = [("x", "y"); 101];
         assert_eq!(h2("GET", "https://h/", &many).unwrap_err().status(), 431);
@@ -679,11 +600,7 @@ mod tests {
     #[test]
     fn memory_follows_the_content() {
         let small = h1(Method::Get, "/", &[("host", "h")]);
-        let large = h1(
-            Method::Get,
-            "/",
-            &[("host", "h"), ("x-foo", &"v".repeat(1000))],
-        );
+        let large = h1(Method::Get, "/", &[("host", "h"), ("x-foo", &"v".repeat(1000))]);
         assert!(large.memory() >= small.memory() + 1000);
         assert!(small.memory() < 1024);
     }

@@ -35,20 +35,14 @@ pub fn mime_type<'a>(filename: &str, extra: &'a [(String, String)]) -> Option<&'
         let (name, suffix) = (filename.as_bytes(), suffix.as_bytes());
         name.len() > suffix.len() && name[name.len() - suffix.len()..].eq_ignore_ascii_case(suffix)
     };
-    let own = extra
-        .iter()
-        .filter(|(suffix, _)| suffix != "*")
-        .find(|(suffix, _)| has_suffix(suffix));
+    let own = extra.iter().filter(|(suffix, _)| suffix != "*").find(|(suffix, _)| has_suffix(suffix));
     if let Some((_, mime)) = own {
         return Some(mime);
     }
     if let Some((_, mime)) = BUILT_IN.iter().find(|(suffix, _)| has_suffix(suffix)) {
         return Some(mime);
     }
-    extra
-        .iter()
-        .find(|(suffix, _)| suffix == "*")
-        .map(|(_, mime)| mime.as_str())
+    extra.iter().find(|(suffix, _)| suffix == "*").map(|(_, mime)| mime.as_str())
 }
 
 #[cfg(test)]
@@ -79,8 +73,8 @@ mod tests {
 
     #[test]
     fn the_mounts_own_types_go_first_and_star_last() {
-        let extra = [("*", "x/star"), (".css", "x/css"), ("bar", "x/bar")]
-            .map(|(s, m)| (s.to_owned(), m.to_owned()));
+        let extra =
+            [("*", "x/star"), (".css", "x/css"), ("bar", "x/bar")].map(|(s, m)| (s.to_owned(), m.to_owned()));
         for (name, mime) in [
             ("a.css", "x/css"),
             ("a.CSS", "x/css"),

@@ -96,22 +96,15 @@ impl Mount {
     #[must_use]
     pub fn below<'a>(&self, path: &'a [u8]) -> &'a [u8] {
         let mountpoint = self.mountpoint.as_bytes();
-        path.strip_prefix(mountpoint.strip_suffix(b"/").unwrap_or(mountpoint))
-            .unwrap_or(path)
+        path.strip_prefix(mountpoint.strip_suffix(b"/").unwrap_or(mountpoint)).unwrap_or(path)
     }
 
     /// Whether a request for `path` is to be redirected to `path` + `/`, so that relative links of the directory
     /// mounted here work.
     #[must_use]
     pub fn wants_slash(&self, path: &[u8]) -> bool {
-        let is_directory = matches!(
-            self.kind,
-            MountKind::File | MountKind::Http | MountKind::Https
-        );
-        is_directory
-            && path.len() > 1
-            && path == self.mountpoint.as_bytes()
-            && path.last() != Some(&b'/')
+        let is_directory = matches!(self.kind, MountKind::File | MountKind::Http | MountKind::Https);
+        is_directory && path.len() > 1 && path == self.mountpoint.as_bytes() && path.last() != Some(&b'/')
     }
 
     /// The `cache-control` value of the files under this mount.
@@ -120,20 +113,9 @@ impl Mount {
         if !self.cache_reusable || self.cache_max_age <= 0 {
             return Cow::Borrowed("no-store");
         }
-        let revalidate = if self.cache_revalidate {
-            "must-revalidate, "
-        } else {
-            ""
-        };
-        let scope = if self.cache_intermediaries {
-            "public"
-        } else {
-            "private"
-        };
-        Cow::Owned(format!(
-            "{revalidate}{scope}, max-age={}",
-            self.cache_max_age
-        ))
+        let revalidate = if self.cache_revalidate { "must-revalidate, " } else { "" };
+        let scope = if self.cache_intermediaries { "public" } else { "private" };
+        Cow::Owned(format!("{revalidate}{scope}, max-age={}", self.cache_max_age))
     }
 }
 
@@ -144,12 +126,7 @@ impl Mount {
 /// Methods that file serving does not know (OPTIONS, CONNECT on h1) reach only callback and CGI mounts and those
 /// that name a protocol. All of this is lws's rule, as measured.
 #[must_use]
-pub fn find<'a>(
-    mounts: &'a [Mount],
-    path: &[u8],
-    method: Method,
-    is_h2: bool,
-) -> Option<&'a Mount> {
+pub fn find<'a>(mounts: &'a [Mount], path: &[u8], method: Method, is_h2: bool) -> Option<&'a Mount> {
     let any_mount = is_h2 || !matches!(method, Method::Options | Method::Connect);
     let mut hit: Option<&Mount> = None;
     for mount in mounts.iter().filter(|mount| mount.covers(path)) {
@@ -210,8 +187,7 @@ mod tests {
     }
 
     fn hit<'a>(mounts: &'a [Mount], path: &str) -> Option<(&'a str, MountKind)> {
-        find(mounts, path.as_bytes(), Method::Get, false)
-            .map(|mount| (mount.mountpoint.as_str(), mount.kind))
+        find(mounts, path.as_bytes(), Method::Get, false).map(|mount| (mount.mountpoint.as_str(), mount.kind))
     }
 
     /// The list and what it does to each path were measured against the original library.
@@ -263,15 +239,9 @@ mod tests {
 
     #[test]
     fn first_of_equals_wins() {
-        let mut mounts = [
-            mount("/dup", MountKind::File),
-            mount("/dup", MountKind::File),
-        ];
+        let mut mounts = [mount("/dup", MountKind::File), mount("/dup", MountKind::File)];
         mounts[0].origin = "first".to_owned();
-        assert_eq!(
-            find(&mounts, b"/dup/", Method::Get, false).unwrap().origin,
-            "first"
-        );
+        assert_eq!(find(&mounts, b"/dup/", Method::Get, false).unwrap().origin, "first");
     }
 
     #[test]
@@ -285,8 +255,7 @@ mod tests {
             named,
         ];
         let found = |path: &str, is_h2| {
-            find(&mounts, path.as_bytes(), Method::Options, is_h2)
-                .map(|mount| mount.mountpoint.as_str())
+            find(&mounts, path.as_bytes(), Method::Options, is_h2).map(|mount| mount.mountpoint.as_str())
         };
         assert_eq!(found("/x", false), None);
         assert_eq!(found("/x", true), Some("/"));
@@ -295,11 +264,7 @@ mod tests {
         assert_eq!(found("/named/x", false), Some("/named"));
         for method in Method::ALL {
             let reaches_files = !matches!(method, Method::Options | Method::Connect);
-            assert_eq!(
-                find(&mounts, b"/x", method, false).is_some(),
-                reaches_files,
-                "{method:?}"
-            );
+            assert_eq!(find(&mounts, b"/x", method, false).is_some(), reaches_files, "{method:?}");
         }
     }
 
@@ -313,9 +278,7 @@ mod tests {
         assert_eq!(doc.below(b"/doc"), b"");
         assert_eq!(slash.below(b"/doc/a"), b"/a");
         assert!(slash.covers(b"/doc/a") && slash.covers(b"/doc/") && !slash.covers(b"/doc"));
-        assert!(
-            doc.wants_slash(b"/doc") && !doc.wants_slash(b"/doc/") && !doc.wants_slash(b"/doc/a")
-        );
+        assert!(doc.wants_slash(b"/doc") && !doc.wants_slash(b"/doc/") && !doc.wants_slash(b"/doc/a"));
         assert!(!root.wants_slash(b"/") && !slash.wants_slash(b"/doc/"));
         assert!(!mount("/doc", MountKind::Callback).wants_slash(b"/doc"));
         assert!(!mount("", MountKind::File).covers(b"/"));
@@ -332,15 +295,9 @@ mod tests {
             cache_control(&mount)
         };
         assert_eq!(value(77, true, false, false), "private, max-age=77");
-        assert_eq!(
-            value(77, true, true, false),
-            "must-revalidate, private, max-age=77"
-        );
+        assert_eq!(value(77, true, true, false), "must-revalidate, private, max-age=77");
         assert_eq!(value(77, true, false, true), "public, max-age=77");
-        assert_eq!(
-            value(77, true, true, true),
-            "must-revalidate, public, max-age=77"
-        );
+        assert_eq!(value(77, true, true, true), "must-revalidate, public, max-age=77");
         for (max_age, reusable) in [(0, true), (77, false), (-1, true)] {
             assert_eq!(value(max_age, reusable, true, true), "no-store");
         }
@@ -348,12 +305,9 @@ mod tests {
 
     #[test]
     fn kinds_are_numbered_as_in_c() {
-        for (number, kind) in [
-            (0, MountKind::Http),
-            (2, MountKind::File),
-            (3, MountKind::Cgi),
-            (6, MountKind::Callback),
-        ] {
+        for (number, kind) in
+            [(0, MountKind::Http), (2, MountKind::File), (3, MountKind::Cgi), (6, MountKind::Callback)]
+        {
             assert_eq!(MountKind::from_index(number), Some(kind));
             assert_eq!(kind as u32, number);
         }
@@ -364,8 +318,7 @@ mod tests {
     fn security_headers_can_be_sent() {
         for (name, value) in security_headers() {
             let mut line = [0; 300];
-            super::super::response::put_header(&mut line, name.as_bytes(), value.as_bytes())
-                .unwrap();
+            super::super::response::put_header(&mut line, name.as_bytes(), value.as_bytes()).unwrap();
         }
     }
 

@@ -4,8 +4,8 @@
 //! to the h2 connection. Nothing that an app passes as a name or value can end a line early.
 
 use ::http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
-    LOCATION, SERVER, TRANSFER_ENCODING, UPGRADE,
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, SERVER,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use ::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
@@ -36,16 +36,7 @@ pub fn put_status(buf: &mut [u8], version: Version, code: u32) -> Result<usize, 
         Version::Http11 | Version::Http2 => "HTTP/1.1 ",
     };
     let digits = [code / 100, code / 10 % 10, code % 10].map(|digit| b'0' + digit as u8);
-    put(
-        buf,
-        [
-            version.as_bytes(),
-            &digits,
-            b" ",
-            reason_phrase(code).as_bytes(),
-            b"\r\n",
-        ],
-    )
+    put(buf, [version.as_bytes(), &digits, b" ", reason_phrase(code).as_bytes(), b"\r\n"])
 }
 
 /// Writes one header line at the start of `buf`; returns its length.
@@ -57,10 +48,7 @@ pub fn put_header(buf: &mut [u8], name: &[u8], value: &[u8]) -> Result<usize, He
     if name.is_empty() || !name.iter().all(|&byte| is_token(byte)) {
         return Err(HeaderError::BadName);
     }
-    if value
-        .iter()
-        .any(|&byte| (byte < b' ' && byte != b'\t') || byte == 0x7f)
-    {
+    if value.iter().any(|&byte| (byte < b' ' && byte != b'\t') || byte == 0x7f) {
         return Err(HeaderError::BadValue);
     }
     put(buf, [name, b": ", value, b"\r\n"])
@@ -93,22 +81,14 @@ pub fn parse_block(block: &[u8]) -> Result<ResponseHead, BadBlock> {
     // One copy for all values instead of one each.
     let shared = Bytes::copy_from_slice(block);
     let mut lines = Lines::new(&shared);
-    let status = lines
-        .next()
-        .and_then(status_code)
-        .ok_or(BadBlock("no status line"))?;
+    let status = lines.next().and_then(status_code).ok_or(BadBlock("no status line"))?;
     let status = StatusCode::from_u16(status).map_err(|_| BadBlock("bad status code"))?;
     let mut headers = HeaderMap::with_capacity(4 + block.len() / 64);
     let mut content_length = None;
     loop {
         let line = lines.next().ok_or(BadBlock("the empty line is missing"))?;
         if line.is_empty() {
-            return Ok(ResponseHead {
-                status,
-                headers,
-                content_length,
-                len: lines.at,
-            });
+            return Ok(ResponseHead { status, headers, content_length, len: lines.at });
         }
         let Some((name, text)) = split_field(line) else {
             return Err(BadBlock("header line without a colon"));
@@ -127,9 +107,7 @@ pub fn parse_block(block: &[u8]) -> Result<ResponseHead, BadBlock> {
                 Some(_) => return Err(BadBlock("two different content-lengths")),
             }
         }
-        headers
-            .try_append(name, value)
-            .map_err(|_| BadBlock("too many headers"))?;
+        headers.try_append(name, value).map_err(|_| BadBlock("too many headers"))?;
     }
 }
 
@@ -207,13 +185,11 @@ pub fn scan_block(block: &[u8]) -> BlockInfo {
                 info.content_length = parse_length(value());
             }
             name if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                info.chunked = list_items(value())
-                    .last()
-                    .is_some_and(|last| last.eq_ignore_ascii_case(b"chunked"));
+                info.chunked =
+                    list_items(value()).last().is_some_and(|last| last.eq_ignore_ascii_case(b"chunked"));
             }
             name if name.eq_ignore_ascii_case(b"connection") => {
-                info.connection_close |=
-                    list_items(value()).any(|item| item.eq_ignore_ascii_case(b"close"));
+                info.connection_close |= list_items(value()).any(|item| item.eq_ignore_ascii_case(b"close"));
             }
             _ => {}
         }
@@ -251,19 +227,13 @@ pub(crate) fn parse_length(text: &[u8]) -> Option<u64> {
     }
     text.iter().try_fold(0_u64, |sum, &byte| {
         let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            None
-        } else {
-            sum.checked_mul(10)?.checked_add(u64::from(digit))
-        }
+        if digit > 9 { None } else { sum.checked_mul(10)?.checked_add(u64::from(digit)) }
     })
 }
 
 /// The members of a comma-separated list that are not empty (RFC 9110 §5.6.1).
 pub(crate) fn list_items(list: &[u8]) -> impl Iterator<Item = &[u8]> {
-    list.split(|&byte| byte == b',')
-        .map(trim_blanks)
-        .filter(|item| !item.is_empty())
+    list.split(|&byte| byte == b',').map(trim_blanks).filter(|item| !item.is_empty())
 }
 
 /// Without the spaces and tabs around it (OWS).
@@ -301,16 +271,13 @@ impl<'a> Lines<'a> {
 /// The code of a status line.
 fn status_code(line: &[u8]) -> Option<u16> {
     let rest = line.strip_prefix(b"HTTP/")?;
-    let (code, phrase) =
-        rest[rest.iter().position(|&byte| byte == b' ')? + 1..].split_first_chunk::<3>()?;
+    let (code, phrase) = rest[rest.iter().position(|&byte| byte == b' ')? + 1..].split_first_chunk::<3>()?;
     let phrase_is_apart = matches!(phrase.first(), None | Some(b' '));
     let is_code = code[0] != b'0' && code.iter().all(u8::is_ascii_digit);
     // A line that was ended by a bare LF still has it.
     let is_line = phrase.last() != Some(&b'\n');
-    (phrase_is_apart && is_code && is_line).then(|| {
-        code.iter()
-            .fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'))
-    })
+    (phrase_is_apart && is_code && is_line)
+        .then(|| code.iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0')))
 }
 
 /// Name and untrimmed value of a header line. Names are too short for a vectorised search to pay.
@@ -333,13 +300,8 @@ fn sendable_name(name: &[u8]) -> Result<Option<HeaderName>, BadBlock> {
         b"server" => SERVER,
         _ => {
             let name = HeaderName::from_bytes(name).map_err(|_| BadBlock("bad header name"))?;
-            let about_the_connection = [
-                &CONNECTION,
-                &TRANSFER_ENCODING,
-                &UPGRADE,
-                &KEEP_ALIVE,
-                &PROXY_CONNECTION,
-            ];
+            let about_the_connection =
+                [&CONNECTION, &TRANSFER_ENCODING, &UPGRADE, &KEEP_ALIVE, &PROXY_CONNECTION];
             if about_the_connection.contains(&&name) {
                 return Ok(None);
             }
@@ -376,18 +338,11 @@ mod tests {
     fn status_lines_are_those_of_lws() {
         let mut buf = [0; 64];
         let mut line = |version, code| {
-            put_status(&mut buf, version, code)
-                .map(|len| String::from_utf8(buf[..len].to_vec()).unwrap())
+            put_status(&mut buf, version, code).map(|len| String::from_utf8(buf[..len].to_vec()).unwrap())
         };
         assert_eq!(line(Version::Http11, 200).unwrap(), "HTTP/1.1 200 OK\r\n");
-        assert_eq!(
-            line(Version::Http2, 404).unwrap(),
-            "HTTP/1.1 404 Not Found\r\n"
-        );
-        assert_eq!(
-            line(Version::Http10, 301).unwrap(),
-            "HTTP/1.0 301 Redirect\r\n"
-        );
+        assert_eq!(line(Version::Http2, 404).unwrap(), "HTTP/1.1 404 Not Found\r\n");
+        assert_eq!(line(Version::Http10, 301).unwrap(), "HTTP/1.0 301 Redirect\r\n");
         assert_eq!(line(Version::Http11, 206).unwrap(), "HTTP/1.1 206 \r\n");
         for code in [0, 99, 1000, u32::MAX] {
             assert_eq!(line(Version::Http11, code), Err(HeaderError::BadValue));
@@ -396,10 +351,7 @@ mod tests {
 
     #[test]
     fn header_lines_keep_the_name_and_lose_its_colon() {
-        assert_eq!(
-            header(b"content-type:", b"text/html").unwrap(),
-            "content-type: text/html\r\n"
-        );
+        assert_eq!(header(b"content-type:", b"text/html").unwrap(), "content-type: text/html\r\n");
         assert_eq!(header(b"X-Foo", b" v ").unwrap(), "X-Foo:  v \r\n");
         assert_eq!(header(b"x:", b"").unwrap(), "x: \r\n");
         assert_eq!(header(b"x", b"a\tb").unwrap(), "x: a\tb\r\n");
@@ -433,21 +385,11 @@ mod tests {
         for size in 0..20 {
             let mut buf = [b'.'; 20];
             let put = put_header(&mut buf[..size], b"x-foo:", b"v");
-            assert_eq!(
-                put,
-                if size < 10 {
-                    Err(HeaderError::NoRoom)
-                } else {
-                    Ok(10)
-                }
-            );
+            assert_eq!(put, if size < 10 { Err(HeaderError::NoRoom) } else { Ok(10) });
             let written = if size < 10 { 0 } else { 10 };
             assert!(buf[written..].iter().all(|&byte| byte == b'.'));
         }
-        assert_eq!(
-            put_status(&mut [0; 16], Version::Http11, 200),
-            Err(HeaderError::NoRoom)
-        );
+        assert_eq!(put_status(&mut [0; 16], Version::Http11, 200), Err(HeaderError::NoRoom));
         assert_eq!(put_status(&mut [0; 17], Version::Http11, 200), Ok(17));
         assert_eq!(put_end(&mut [0; 1]), Err(HeaderError::NoRoom));
         assert_eq!(put_end(&mut [0; 2]), Ok(2));
@@ -455,18 +397,16 @@ mod tests {
 
     #[test]
     fn a_block_is_parsed_for_h2() {
-        let block = b"HTTP/1.1 200 OK\r\nContent-Type:text/html \r\ncontent-length: 12\r\nConnection: close\r\n\
+        let block =
+            b"HTTP/1.1 200 OK\r\nContent-Type:text/html \r\ncontent-length: 12\r\nConnection: close\r\n\
             keep-alive: timeout=5\r\ntransfer-encoding: chunked\r\nupgrade: x\r\nproxy-connection: y\r\n\
             set-cookie: a=1\r\nset-cookie: b=2\r\nx: \r\n\r\nbody";
         let head = parse_block(block).unwrap();
         assert_eq!(head.status, 200);
         assert_eq!(head.content_length, Some(12));
         assert_eq!(&block[head.len..], b"body");
-        let lines: Vec<(&str, &[u8])> = head
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_bytes()))
-            .collect();
+        let lines: Vec<(&str, &[u8])> =
+            head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         assert_eq!(
             lines,
             [
@@ -494,31 +434,18 @@ mod tests {
         }
         // Same length as a known block, but not a block.
         assert!(cache.parse(b"HTTP/1.1 200 OK\r\na\n 1\r\n\r\n").is_err());
-        let long = format!(
-            "HTTP/1.1 200 OK\r\nx: {}\r\n\r\n",
-            "v".repeat(BlockCache::LONGEST)
-        );
+        let long = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "v".repeat(BlockCache::LONGEST));
         for block in [long.as_bytes(), b"HTTP/1.1 204 \r\n\r\nsome body"] {
             assert!(cache.parse(block).is_ok());
-            assert!(
-                cache
-                    .slots
-                    .iter()
-                    .flatten()
-                    .all(|(known, _)| **known != *block)
-            );
+            assert!(cache.slots.iter().flatten().all(|(known, _)| **known != *block));
         }
     }
 
     #[test]
     fn bad_blocks_are_refused() {
-        let in_block =
-            |line: &str| parse_block(format!("HTTP/1.1 200 OK\r\n{line}\r\n\r\n").as_bytes());
+        let in_block = |line: &str| parse_block(format!("HTTP/1.1 200 OK\r\n{line}\r\n\r\n").as_bytes());
         assert!(in_block("a: b").is_ok());
-        assert!(
-            in_block("content-length: 1\r\ncontent-length: 1")
-                .is_ok_and(|head| head.headers.len() == 1)
-        );
+        assert!(in_block("content-length: 1\r\ncontent-length: 1").is_ok_and(|head| head.headers.len() == 1));
         for line in [
             "a",
             ": b",
@@ -569,37 +496,17 @@ mod tests {
                 ..BlockInfo::default()
             }
         );
-        let info = scan(
-            "HTTP/1.0 404 Not Found\r\nConnection: x, Close\r\nTRANSFER-ENCODING: gzip , chunked\r\n",
-        );
+        let info =
+            scan("HTTP/1.0 404 Not Found\r\nConnection: x, Close\r\nTRANSFER-ENCODING: gzip , chunked\r\n");
         assert_eq!(
-            (
-                info.status,
-                info.chunked,
-                info.connection_close,
-                info.complete
-            ),
+            (info.status, info.chunked, info.connection_close, info.complete),
             (404, true, true, false)
         );
         assert!(!scan("HTTP/1.1 200\r\ntransfer-encoding: chunked, gzip\r\n\r\n").chunked);
         let continued = scan("x: y\r\ncontent-length: 7\r\n\r\n");
-        assert_eq!(
-            (
-                continued.status,
-                continued.content_length,
-                continued.complete
-            ),
-            (0, Some(7), true)
-        );
+        assert_eq!((continued.status, continued.content_length, continued.complete), (0, Some(7), true));
         assert_eq!(scan("content-length: no\r\n").content_length, None);
-        assert_eq!(
-            scan("\r\n"),
-            BlockInfo {
-                complete: true,
-                len: 2,
-                ..BlockInfo::default()
-            }
-        );
+        assert_eq!(scan("\r\n"), BlockInfo { complete: true, len: 2, ..BlockInfo::default() });
         assert_eq!(scan(""), BlockInfo::default());
     }
 

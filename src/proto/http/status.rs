@@ -47,34 +47,14 @@ mod tests {
     #[test]
     fn redirects_share_a_phrase_but_not_modified_has_its_own() {
         for code in 300..400 {
-            let expected = if code == 304 {
-                "Not Modified"
-            } else {
-                "Redirect"
-            };
+            let expected = if code == 304 { "Not Modified" } else { "Redirect" };
             assert_eq!(reason_phrase(code), expected, "{code}");
         }
     }
 
     #[test]
     fn gaps_are_empty() {
-        for code in [
-            0,
-            99,
-            101,
-            199,
-            201,
-            204,
-            206,
-            299,
-            418,
-            426,
-            499,
-            506,
-            599,
-            1000,
-            u32::MAX,
-        ] {
+        for code in [0, 99, 101, 199, 201, 204, 206, 299, 418, 426, 499, 506, 599, 1000, u32::MAX] {
             assert_eq!(reason_phrase(code), "", "{code}");
         }
         assert_eq!(reason_phrase(200), "OK");

@@ -34,11 +34,7 @@ pub fn parse_target(target: &[u8]) -> Result<Target, BadTarget> {
         return Err(BadTarget("control byte or space in the target"));
     }
     if target == b"*" {
-        return Ok(Target {
-            path: b"*\0".to_vec(),
-            query: None,
-            authority: None,
-        });
+        return Ok(Target { path: b"*\0".to_vec(), query: None, authority: None });
     }
     let (authority, rest) = match target.first() {
         Some(b'/') => (None, target),
@@ -50,20 +46,14 @@ pub fn parse_target(target: &[u8]) -> Result<Target, BadTarget> {
         Some(at) => (&rest[..at], Some(rest[at + 1..].to_vec())),
         None => (rest, None),
     };
-    Ok(Target {
-        path: decode_path(path)?,
-        query,
-        authority,
-    })
+    Ok(Target { path: decode_path(path)?, query, authority })
 }
 
 /// The pieces between the separators of a query, as sent. `None` and an empty query have no pieces in lws;
 /// an empty piece (`a&&b`) is one.
 pub fn fragments(query: &[u8]) -> impl Iterator<Item = &[u8]> {
     let query = Some(query).filter(|query| !query.is_empty());
-    query
-        .into_iter()
-        .flat_map(|query| query.split(|&byte| byte == b'&' || byte == b';'))
+    query.into_iter().flat_map(|query| query.split(|&byte| byte == b'&' || byte == b';'))
 }
 
 /// Decodes one piece of a query. A malformed escape is kept literally, so this cannot fail.
@@ -72,10 +62,7 @@ pub fn decode_arg(arg: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(b'+', arg).is_none() {
         return percent_decode(arg).into();
     }
-    let spaced: Vec<u8> = arg
-        .iter()
-        .map(|&byte| if byte == b'+' { b' ' } else { byte })
-        .collect();
+    let spaced: Vec<u8> = arg.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
     Cow::Owned(percent_decode(&spaced).collect())
 }
 
@@ -90,9 +77,7 @@ pub fn urlarg<'a>(query: &'a [u8], name: &[u8]) -> Option<Cow<'a, [u8]>> {
         None => (name, true),
     };
     fragments(query).find_map(|fragment| match memchr::memchr(b'=', fragment) {
-        Some(at) => {
-            (*decode_arg(&fragment[..at]) == *name).then(|| decode_arg(&fragment[at + 1..]))
-        }
+        Some(at) => (*decode_arg(&fragment[..at]) == *name).then(|| decode_arg(&fragment[at + 1..])),
         None => (bare_matches && !fragment.is_empty() && *decode_arg(fragment) == *name)
             .then_some(Cow::Borrowed(&b""[..])),
     })
@@ -134,17 +119,13 @@ fn split_absolute(target: &[u8]) -> Result<(Option<Authority>, &[u8]), BadTarget
     let rest = scheme(b"http://")
         .or_else(|| scheme(b"https://"))
         .ok_or(BadTarget("target is neither a path nor an http URL"))?;
-    let end = rest
-        .iter()
-        .position(|byte| b"/?#".contains(byte))
-        .unwrap_or(rest.len());
+    let end = rest.iter().position(|byte| b"/?#".contains(byte)).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at(end);
     // User information in a request is an error (RFC 9110 §4.2.4).
     if authority.is_empty() || authority.contains(&b'@') {
         return Err(BadTarget("bad authority in the target"));
     }
-    let authority =
-        Authority::try_from(authority).map_err(|_| BadTarget("bad authority in the target"))?;
+    let authority = Authority::try_from(authority).map_err(|_| BadTarget("bad authority in the target"))?;
     Ok((Some(authority), rest))
 }
 
@@ -214,9 +195,7 @@ mod tests {
     use super::*;
 
     fn path_of(target: &str) -> String {
-        let mut path = parse_target(target.as_bytes())
-            .unwrap_or_else(|bad| panic!("{target}: {bad:?}"))
-            .path;
+        let mut path = parse_target(target.as_bytes()).unwrap_or_else(|bad| panic!("{target}: {bad:?}")).path;
         assert_eq!(path.pop(), Some(0));
         String::from_utf8(path).unwrap()
     }
@@ -307,10 +286,7 @@ mod tests {
         let query = |target: &[u8]| parse_target(target).unwrap().query;
         assert_eq!(query(b"/a"), None);
         assert_eq!(query(b"/a?"), Some(vec![]));
-        assert_eq!(
-            query(b"/a?b=%41+&c=/../x?#f?g"),
-            Some(b"b=%41+&c=/../x?".to_vec())
-        );
+        assert_eq!(query(b"/a?b=%41+&c=/../x?#f?g"), Some(b"b=%41+&c=/../x?".to_vec()));
         assert_eq!(query(b"/a#f?g"), None);
         assert_eq!(query(b"/a?b=%zz"), Some(b"b=%zz".to_vec()));
         assert_eq!(path_of("/a#/../f"), "/a");
@@ -320,16 +296,10 @@ mod tests {
     fn absolute_form_yields_its_authority() {
         let target = parse_target(b"http://h:80/x/../y?z=1").unwrap();
         assert_eq!(target.authority.unwrap(), "h:80");
-        assert_eq!(
-            (target.path, target.query),
-            (b"/y\0".to_vec(), Some(b"z=1".to_vec()))
-        );
+        assert_eq!((target.path, target.query), (b"/y\0".to_vec(), Some(b"z=1".to_vec())));
         assert_eq!(path_of("HTTPS://[::1]:443"), "/");
         let target = parse_target(b"http://h?x").unwrap();
-        assert_eq!(
-            (target.path, target.query),
-            (b"/\0".to_vec(), Some(b"x".to_vec()))
-        );
+        assert_eq!((target.path, target.query), (b"/\0".to_vec(), Some(b"x".to_vec())));
         assert_eq!(path_of("*"), "*");
     }
 

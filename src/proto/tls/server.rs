@@ -84,10 +84,7 @@ impl TlsServer {
         let mut plaintext = mem::take(&mut self.plaintext);
         let result = self.receive_into(&mut ciphertext.to_vec(), &mut plaintext, choose);
         self.plaintext = plaintext;
-        result.map(|progress| Progress {
-            plaintext: self.plaintext.len(),
-            ..progress
-        })
+        result.map(|progress| Progress { plaintext: self.plaintext.len(), ..progress })
     }
 
     /// As [`receive`](Self::receive), without its copies: decrypts inside `ciphertext` (whose content is
@@ -144,10 +141,9 @@ impl TlsServer {
         }
         match &mut self.state {
             State::Session(session) => session.send(plaintext, &mut self.outgoing),
-            State::Hello(_) => Err(TlsError::new(
-                ErrorKind::NotSendable,
-                "send before the start of the TLS handshake",
-            )),
+            State::Hello(_) => {
+                Err(TlsError::new(ErrorKind::NotSendable, "send before the start of the TLS handshake"))
+            }
         }
     }
 

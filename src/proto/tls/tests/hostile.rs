@@ -8,10 +8,7 @@ fn receive(server: &mut TlsServer, bytes: &[u8]) -> Result<Progress, TlsError> {
 
 #[test]
 fn plain_http_is_recognised() {
-    for request in [
-        &b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..],
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    ] {
+    for request in [&b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
         assert!(!looks_like_tls(request));
         let mut server = TlsServer::new();
         let error = receive(&mut server, request).unwrap_err();
@@ -83,10 +80,7 @@ fn an_endless_hello_is_cut_off() {
     for _ in 0..40_000 {
         bytes.extend_from_slice(&[22, 3, 1, 0, 1, 0]);
     }
-    let fed = bytes
-        .chunks(1000)
-        .take_while(|piece| receive(&mut server, piece).is_ok())
-        .count();
+    let fed = bytes.chunks(1000).take_while(|piece| receive(&mut server, piece).is_ok()).count();
     assert!(fed <= 100, "took {fed} thousand bytes");
 }
 
@@ -102,10 +96,7 @@ fn an_endless_message_after_the_hello_is_cut_off() {
     for _ in 0..60_000 {
         bytes.extend_from_slice(&[22, 3, 3, 0, 1, 0]);
     }
-    let fed = bytes
-        .chunks(1000)
-        .take_while(|piece| pair.give_server(piece).is_ok())
-        .count();
+    let fed = bytes.chunks(1000).take_while(|piece| pair.give_server(piece).is_ok()).count();
     assert!((16..=100).contains(&fed), "took {fed} thousand bytes");
 }
 
@@ -128,14 +119,8 @@ fn a_damaged_record_ends_the_connection_but_keeps_what_came_before() {
             assert_eq!(&pair.at_server[..], b"good");
             let alert = pair.server_output();
             let bad_mac = rustls::AlertDescription::BadRecordMac;
-            assert_eq!(
-                pair.give_client(&alert),
-                Err(rustls::Error::AlertReceived(bad_mac))
-            );
-            assert_eq!(
-                pair.server.send(&[b"x"]).unwrap_err().kind(),
-                ErrorKind::NotSendable
-            );
+            assert_eq!(pair.give_client(&alert), Err(rustls::Error::AlertReceived(bad_mac)));
+            assert_eq!(pair.server.send(&[b"x"]).unwrap_err().kind(), ErrorKind::NotSendable);
             pair.server.send_close_notify();
             assert!(!pair.server.wants_write());
         }
@@ -164,9 +149,7 @@ fn damage_at_every_byte_of_the_second_flight_is_noticed() {
                 header - length
             });
             // The version in a record header means nothing (RFC 8446 §5.1).
-            let in_version = headers
-                .into_iter()
-                .any(|at| (at + 1..at + 3).contains(&spoil));
+            let in_version = headers.into_iter().any(|at| (at + 1..at + 3).contains(&spoil));
             if in_version {
                 continue;
             }
@@ -187,10 +170,7 @@ fn a_fatal_alert_of_the_client_is_reported() {
         let hello = pair.client_output();
         pair.give_server(&hello).unwrap();
         let down = pair.server_output();
-        assert!(
-            pair.give_client(&down).is_err(),
-            "the client does not trust us"
-        );
+        assert!(pair.give_client(&down).is_err(), "the client does not trust us");
         let alert = pair.client_output();
         let error = pair.give_server(&alert).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AlertReceived);

@@ -125,10 +125,7 @@ fn a_slow_socket_gets_everything_in_order() {
     }
     let mut pair = established(TLS13);
     let content = noise(400_000);
-    let mut slow = Slow {
-        room: 0,
-        bytes: Vec::new(),
-    };
+    let mut slow = Slow { room: 0, bytes: Vec::new() };
     for part in content.chunks(10_000) {
         pair.server.send(&[part]).unwrap();
         slow.room = 4_001;
