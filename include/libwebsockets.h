@@ -4071,6 +4071,34 @@ void *lws_wsi_user(struct lws *wsi);
 /// `wsi` is NULL or a wsi of a live context. Service thread only.
 void lws_set_wsi_user(struct lws *wsi, void *user);
 
+/// The pointer that `lws_set_opaque_user_data()` set, or NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+void *lws_get_opaque_user_data(const struct lws *wsi);
+
+/// Attaches a pointer of the program's to a wsi, for `lws_get_opaque_user_data()`; the library never looks at it. NULL `wsi` is
+/// ignored.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+void lws_set_opaque_user_data(struct lws *wsi,
+                              void *data);
+
+/// The pointer that `lws_set_opaque_parent_data()` set, or NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+void *lws_get_opaque_parent_data(const struct lws *wsi);
+
+/// Attaches a pointer of the program's to a wsi, for `lws_get_opaque_parent_data()`; the library never looks at it. NULL `wsi` is
+/// ignored.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+void lws_set_opaque_parent_data(struct lws *wsi,
+                                void *data);
+
 /// Whether the bytes on the wire are TLS: 1 or 0; 0 for NULL.
 ///
 /// The caller guarantees:

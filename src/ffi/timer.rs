@@ -42,7 +42,8 @@ impl SulList {
         // SAFETY: the caller's promise for the node; the lists hold only such nodes.
         unsafe {
             Dll2::remove(sul.cast());
-            Dll2Owner::add_sorted_from_tail(self.waiting.get(), sul.cast(), |other| due_at(other) <= at);
+            let _detached =
+                Dll2Owner::add_sorted_from_tail(self.waiting.get(), sul.cast(), |other| due_at(other) <= at);
         }
     }
 }
@@ -63,7 +64,7 @@ impl AppTimers for SulList {
                     break;
                 }
                 Dll2::remove(head);
-                Dll2Owner::add_tail(self.due.get(), head);
+                let _detached = Dll2Owner::add_tail(self.due.get(), head);
             }
             loop {
                 let head = (*self.due.get()).head;

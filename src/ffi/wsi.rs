@@ -7,7 +7,6 @@ use std::ptr::null_mut;
 use super::guard::guard;
 use super::handle::{wsi, wsi_cx, wsi_ptr};
 use super::types::*;
-use crate::engine::dispatch::UserPtr;
 use crate::engine::wsi::{Role, Wsi};
 
 /// The wsi's own descriptor; -1 for an HTTP/2 stream, which has none, after the close, and for NULL.
@@ -124,48 +123,55 @@ pub unsafe extern "C" fn lws_set_wsi_user(wsi: *mut lws, user: *mut c_void) {
     });
 }
 
-/// A getter and setter of an opaque pointer of the program's.
-macro_rules! opaque_pointer {
-    ($get:ident, $set:ident, $cell:ident, $what:literal) => {
-        #[doc = concat!("The pointer that `", stringify!($set), "()` set, or NULL.")]
-        ///
-        /// # Safety
-        /// `wsi` is NULL or a wsi of a live context. Service thread only.
-        #[unsafe(no_mangle)]
-        pub unsafe extern "C" fn $get(wsi: *const lws) -> *mut c_void {
-            // SAFETY: the caller's promise.
-            guard(null_mut(), || unsafe { self::wsi(wsi) }.map_or(null_mut(), |wsi| wsi.$cell.get().cast()))
-        }
-
-        #[doc = $what]
-        /// The library never looks at it. NULL `wsi` is ignored.
-        ///
-        /// # Safety
-        /// `wsi` is NULL or a wsi of a live context. Service thread only.
-        #[unsafe(no_mangle)]
-        pub unsafe extern "C" fn $set(wsi: *mut lws, data: *mut c_void) {
-            guard((), || {
-                // SAFETY: the caller's promise.
-                if let Some(wsi) = unsafe { self::wsi(wsi) } {
-                    wsi.$cell.set(data as UserPtr);
-                }
-            });
-        }
-    };
+/// The pointer that `lws_set_opaque_user_data()` set, or NULL.
+///
+/// # Safety
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_get_opaque_user_data(wsi: *const lws) -> *mut c_void {
+    // SAFETY: the caller's promise.
+    guard(null_mut(), || unsafe { self::wsi(wsi) }.map_or(null_mut(), |wsi| wsi.opaque.get().cast()))
 }
 
-opaque_pointer!(
-    lws_get_opaque_user_data,
-    lws_set_opaque_user_data,
-    opaque,
-    "Attaches a pointer of the program's to a wsi."
-);
-opaque_pointer!(
-    lws_get_opaque_parent_data,
-    lws_set_opaque_parent_data,
-    opaque_parent,
-    "Attaches a second pointer of the program's to a wsi."
-);
+/// Attaches a pointer of the program's to a wsi, for `lws_get_opaque_user_data()`; the library never looks at it. NULL `wsi` is
+/// ignored.
+///
+/// # Safety
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_set_opaque_user_data(wsi: *mut lws, data: *mut c_void) {
+    guard((), || {
+        // SAFETY: the caller's promise.
+        if let Some(wsi) = unsafe { self::wsi(wsi) } {
+            wsi.opaque.set(data.cast());
+        }
+    });
+}
+
+/// The pointer that `lws_set_opaque_parent_data()` set, or NULL.
+///
+/// # Safety
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_get_opaque_parent_data(wsi: *const lws) -> *mut c_void {
+    // SAFETY: the caller's promise.
+    guard(null_mut(), || unsafe { self::wsi(wsi) }.map_or(null_mut(), |wsi| wsi.opaque_parent.get().cast()))
+}
+
+/// Attaches a pointer of the program's to a wsi, for `lws_get_opaque_parent_data()`; the library never looks at it. NULL `wsi` is
+/// ignored.
+///
+/// # Safety
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_set_opaque_parent_data(wsi: *mut lws, data: *mut c_void) {
+    guard((), || {
+        // SAFETY: the caller's promise.
+        if let Some(wsi) = unsafe { self::wsi(wsi) } {
+            wsi.opaque_parent.set(data.cast());
+        }
+    });
+}
 
 /// Whether the bytes on the wire are TLS: 1 or 0; 0 for NULL.
 ///
