@@ -8,6 +8,7 @@
 
 pub(crate) mod h1;
 pub(crate) mod h2;
+pub(crate) mod http_server;
 pub(crate) mod library;
 pub(crate) mod process;
 pub(crate) mod tls;
