@@ -113,8 +113,10 @@ async function stall(count) {
 async function loadPage(browser) {
   const page = await browser.newPage();
   for (let load = 0; load < LOADS; load++) {
-    await page.setCacheEnabled(false).catch(() => {});
-    await page.goto(url, { waitUntil: "networkidle0", timeout: 30_000 });
+    await page.setCacheEnabled(false);
+    await page.goto(url, { waitUntil: "load", timeout: 30_000 });
+    // The page's script says so when it has shown what the server told it.
+    await page.waitForSelector("html.ready", { timeout: 30_000 });
     const text = await page.evaluate(() => document.body.innerText);
     report("loaded", { resources: await page.evaluate(timings), text });
   }
