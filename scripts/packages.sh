@@ -42,6 +42,7 @@ need_packages() {
         fi
     done
     [ ${#missing[@]} -gt 0 ] || return 0
+    mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
 
     command -v apt-get >/dev/null ||
         fail "these must be installed by hand, there is no apt-get here: ${missing[*]}"
