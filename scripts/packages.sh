@@ -11,20 +11,6 @@ step() {
     echo "==> $*"
 }
 
-# in_root COMMAND...: runs it with the rights to install packages. Never asks for a password when
-# nobody is there to type one.
-in_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif ! command -v sudo >/dev/null; then
-        fail "not root and no sudo, so this must be run by root first: $*"
-    elif [ -t 0 ]; then
-        sudo "$@"
-    else
-        sudo -n "$@" || fail "sudo asks for a password, so this must be run by root first: $*"
-    fi
-}
-
 # need_packages PACKAGE[:COMMAND]...: what provides COMMAND (named as the package unless told) must be
 # there afterwards. A package whose command exists already, from wherever, is left alone; for one
 # without a command (`PACKAGE:`) dpkg knows.
@@ -47,10 +33,17 @@ need_packages() {
     command -v apt-get >/dev/null ||
         fail "these must be installed by hand, there is no apt-get here: ${missing[*]}"
 
+    local install=(apt-get -q install -y --no-install-recommends "${missing[@]}") as_root=()
+    if [ "$(id -u)" != 0 ]; then
+        as_root=(sudo)
+        # Nobody is there to type a password.
+        [ -t 0 ] || as_root=(sudo -n)
+        "${as_root[@]}" true 2>/dev/null ||
+            fail "no right to install packages; as root: apt-get update && ${install[*]}"
+    fi
     step "installing Debian packages: ${missing[*]}"
-    in_root apt-get -q update
-    in_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get -q install -y --no-install-recommends "${missing[@]}"
+    "${as_root[@]}" apt-get -q update
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}"
 }
 
 # need_rust: cargo is the one thing that is not installed here.
