@@ -204,17 +204,16 @@ pub(crate) struct Statistics {
 pub(crate) struct Count {
     pub(crate) live: u64,
     pub(crate) total: u64,
+    /// What the live ones hold.
+    pub(crate) bytes: u64,
 }
 
 impl Statistics {
-    fn live(&self) -> (u64, BTreeMap<&str, u64>) {
-        (
-            self.descriptors,
-            self.kinds
-                .iter()
-                .map(|(kind, n)| (kind.as_str(), n.live))
-                .collect(),
-        )
+    /// All that is held: descriptors, and of each kind how many and how many bytes.
+    fn held(&self) -> (u64, BTreeMap<&str, (u64, u64)>) {
+        let kinds = self.kinds.iter();
+        let held = kinds.map(|(kind, count)| (kind.as_str(), (count.live, count.bytes)));
+        (self.descriptors, held.collect())
     }
 
     pub(crate) fn of(&self, kind: &str) -> Count {
@@ -263,13 +262,13 @@ impl CountingServer {
     /// As [`Self::expect_idle`], for a server that something slows down.
     pub(crate) fn expect_idle_within(&self, limit: Duration) {
         let idle = within(limit, || {
-            (self.statistics().live() == self.idle.live()).then_some(())
+            (self.statistics().held() == self.idle.held()).then_some(())
         });
         assert!(
             idle.is_some(),
             "after {limit:?} without clients there is {:?},\nbefore the first there was {:?}\n{}",
-            self.last.borrow().live(),
-            self.idle.live(),
+            self.last.borrow().held(),
+            self.idle.held(),
             self.server.program.transcript()
         );
         self.server.expect_no_fd_more();
@@ -303,6 +302,7 @@ fn ask(program: &Running) -> Statistics {
                 Count {
                     live: number("live")?,
                     total: number("total")?,
+                    bytes: number("bytes")?,
                 },
             ))
         })
