@@ -82,10 +82,7 @@ struct Browser {
 
 impl Browser {
     fn start(kind: Kind, scenario: &str, url: &str, screenshot: &Path) -> Self {
-        let modules = tmp()
-            .parent()
-            .expect("target directory")
-            .join("browser-modules");
+        let modules = tmp().parent().expect("target directory").join("browser-modules");
         assert!(
             modules.join("node_modules/puppeteer-core").is_dir(),
             "puppeteer-core is not installed: run ./scripts/test"
@@ -101,15 +98,8 @@ impl Browser {
             .args([scenario, url])
             .arg(screenshot)
             .start();
-        let mut browser = Self {
-            driver,
-            group: None,
-            next_line: 0,
-            _home: home,
-        };
-        let pid = browser.wait("launched")["pid"]
-            .as_i64()
-            .expect("pid of the browser");
+        let mut browser = Self { driver, group: None, next_line: 0, _home: home };
+        let pid = browser.wait("launched")["pid"].as_i64().expect("pid of the browser");
         browser.group = Pid::from_raw(i32::try_from(pid).expect("a pid"));
         browser
     }
@@ -135,9 +125,7 @@ impl Drop for Browser {
         // The driver takes the browser with it when asked to end; only then may it be killed itself.
         if !self.driver.has_ended() {
             self.driver.signal(Signal::TERM);
-            within(Duration::from_secs(10), || {
-                self.driver.has_ended().then_some(())
-            });
+            within(Duration::from_secs(10), || self.driver.has_ended().then_some(()));
         }
     }
 }
@@ -163,33 +151,21 @@ fn loads_over_h2_and_leaves_nothing(kind: Kind, args: &[&str]) {
         let resources = loaded["resources"].as_array().expect("resources");
         for name in ["", "style.css", "logo.svg", "page.js", "live"] {
             let full = format!("{url}{name}");
-            let found = resources
-                .iter()
-                .find(|resource| resource["name"] == full.as_str());
+            let found = resources.iter().find(|resource| resource["name"] == full.as_str());
             let found = found.unwrap_or_else(|| panic!("load {load}: no {full} in {loaded}"));
             assert_eq!(found["protocol"], "h2", "load {load}: {found}");
             assert_eq!(found["status"], 200, "load {load}: {found}");
         }
         let text = loaded["text"].as_str().expect("text of the page");
-        assert!(
-            text.contains("HTTP/2"),
-            "load {load}: the page's script saw {text:?}"
-        );
+        assert!(text.contains("HTTP/2"), "load {load}: the page's script saw {text:?}");
     }
     browser.wait("gone");
     server.expect_idle();
 
     let streams = server.statistics().of("h2_stream").total - before.of("h2_stream").total;
-    assert!(
-        streams >= LOADS as u64,
-        "{LOADS} loads took {streams} streams only"
-    );
+    assert!(streams >= LOADS as u64, "{LOADS} loads took {streams} streams only");
     let image = fs::read(&screenshot).expect("the screenshot");
-    assert!(
-        image.starts_with(b"\x89PNG") && image.len() > 10_000,
-        "{} bytes",
-        image.len()
-    );
+    assert!(image.starts_with(b"\x89PNG") && image.len() > 10_000, "{} bytes", image.len());
     server.stop();
 }
 

@@ -21,10 +21,7 @@ const CASES: usize = 140;
 type Case = (String, String);
 
 fn h2spec() -> PathBuf {
-    let program = tmp()
-        .parent()
-        .expect("target directory")
-        .join("h2spec/h2spec");
+    let program = tmp().parent().expect("target directory").join("h2spec/h2spec");
     assert!(program.is_file(), "h2spec is not built: run ./scripts/test");
     program
 }
@@ -36,21 +33,8 @@ fn run_h2spec(port: &str, options: &[&str]) -> (usize, BTreeMap<Case, String>) {
     let report = report.to_str().expect("scratch paths are UTF-8");
     let h2spec = h2spec();
     // A case that hangs takes h2spec's own two seconds; if they all did, this limit ends it.
-    let mut args = vec![
-        "240",
-        h2spec.to_str().expect("the target directory is UTF-8"),
-    ];
-    args.extend([
-        "-h",
-        "localhost",
-        "-p",
-        port,
-        "-o",
-        "2",
-        "--strict",
-        "-j",
-        report,
-    ]);
+    let mut args = vec!["240", h2spec.to_str().expect("the target directory is UTF-8")];
+    args.extend(["-h", "localhost", "-p", port, "-o", "2", "--strict", "-j", report]);
     args.extend(options);
     let output = run("timeout", "coreutils", &args);
     let xml = fs::read_to_string(report).unwrap_or_else(|e| {
@@ -66,25 +50,15 @@ fn run_h2spec(port: &str, options: &[&str]) -> (usize, BTreeMap<Case, String>) {
 
 fn results(junit: &str) -> (usize, BTreeMap<Case, String>) {
     let document = roxmltree::Document::parse(junit).expect("h2spec's report is XML");
-    let cases = document
-        .descendants()
-        .filter(|node| node.has_tag_name("testcase"));
+    let cases = document.descendants().filter(|node| node.has_tag_name("testcase"));
     let mut count = 0;
     let mut failures = BTreeMap::new();
     for case in cases {
         count += 1;
-        let name = |attribute| {
-            case.attribute(attribute)
-                .expect("a case has a name")
-                .to_owned()
-        };
+        let name = |attribute| case.attribute(attribute).expect("a case has a name").to_owned();
         // A passed case is empty. A skipped one has not shown what it is for, so it has not passed.
         if let Some(bad) = case.children().find(roxmltree::Node::is_element) {
-            let message = format!(
-                "{}: {}",
-                bad.tag_name().name(),
-                bad.text().unwrap_or_default()
-            );
+            let message = format!("{}: {}", bad.tag_name().name(), bad.text().unwrap_or_default());
             failures.insert((name("package"), name("classname")), message);
         }
     }
@@ -95,17 +69,12 @@ fn results(junit: &str) -> (usize, BTreeMap<Case, String>) {
 fn exceptions(listener: &str) -> BTreeSet<Case> {
     let path = root().join("tests/h2spec/exceptions.txt");
     let text = fs::read_to_string(path).expect("the list of exceptions");
-    let lines = text
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines
         .filter_map(|line| {
             let wrong = || panic!("not LISTENER SECTION \"TITLE\" REASON: {line}");
             let (for_listener, rest) = line.split_once(' ').unwrap_or_else(wrong);
-            assert!(
-                matches!(for_listener, "tls" | "h2c"),
-                "no such listener: {line}"
-            );
+            assert!(matches!(for_listener, "tls" | "h2c"), "no such listener: {line}");
             let (section, rest) = rest.split_once(" \"").unwrap_or_else(wrong);
             let (title, reason) = rest.rsplit_once("\" ").unwrap_or_else(wrong);
             assert!(reason.len() > 20, "that is no reason: {line}");
@@ -120,14 +89,8 @@ fn conforms(listener: &str, server_args: &[&str], h2spec_args: &[&str]) {
     assert!(count >= CASES, "h2spec ran {count} cases");
 
     let expected = exceptions(listener);
-    let unexpected: Vec<_> = failures
-        .iter()
-        .filter(|(case, _)| !expected.contains(case))
-        .collect();
-    let outdated: Vec<_> = expected
-        .iter()
-        .filter(|case| !failures.contains_key(case))
-        .collect();
+    let unexpected: Vec<_> = failures.iter().filter(|(case, _)| !expected.contains(case)).collect();
+    let outdated: Vec<_> = expected.iter().filter(|case| !failures.contains_key(case)).collect();
     assert!(
         unexpected.is_empty() && outdated.is_empty(),
         "{listener}: {} of {count} cases fail and are not listed: {unexpected:#?}\nlisted, but they pass: {outdated:#?}\n{}",
@@ -165,18 +128,13 @@ Timeout</error>
 </testsuites>"#;
     let (count, failures) = results(report);
     assert_eq!(count, 3);
-    let failures: Vec<_> = failures
-        .iter()
-        .map(|((_, title), message)| (title.as_str(), message.as_str()))
-        .collect();
+    let failures: Vec<_> =
+        failures.iter().map(|((_, title), message)| (title.as_str(), message.as_str())).collect();
     assert_eq!(
         failures,
         [
             ("Is skipped", "skipped: "),
-            (
-                "Sends invalid connection preface",
-                "error: Connection closed\nTimeout"
-            ),
+            ("Sends invalid connection preface", "error: Connection closed\nTimeout"),
         ]
     );
 }

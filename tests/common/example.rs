@@ -24,25 +24,15 @@ pub(crate) const CUSTOM_LOOP: &str = "minimal-http-server-eventlib-custom";
 /// Names of the programs that the makefile of `c-examples` builds.
 pub(crate) fn names() -> Vec<String> {
     let makefile = fs::read_to_string(root().join("c-examples/Makefile")).expect("the makefile");
-    let list = makefile
-        .split_once("EXAMPLES :=")
-        .expect("EXAMPLES in the makefile")
-        .1;
+    let list = makefile.split_once("EXAMPLES :=").expect("EXAMPLES in the makefile").1;
     let mut names = Vec::new();
     for line in list.lines() {
-        names.extend(
-            line.trim_end_matches('\\')
-                .split_whitespace()
-                .map(str::to_owned),
-        );
+        names.extend(line.trim_end_matches('\\').split_whitespace().map(str::to_owned));
         if !line.ends_with('\\') {
             break;
         }
     }
-    assert!(
-        names.iter().any(|name| name == CUSTOM_LOOP),
-        "found {names:?}"
-    );
+    assert!(names.iter().any(|name| name == CUSTOM_LOOP), "found {names:?}");
     names
 }
 
@@ -73,16 +63,11 @@ impl Examples {
         make.args(["-s", "-B", "-C"])
             .arg(root().join("c-examples"))
             .arg(format!("BUILD={}", build.display()))
-            .arg(format!(
-                "LWS_LIB={}",
-                library().dir.join("libwebsockets.so.19").display()
-            ))
+            .arg(format!("LWS_LIB={}", library().dir.join("libwebsockets.so.19").display()))
             .arg(format!("LWS_CFLAGS=-I{}", library().include.display()));
         if let Some(www) = www {
             let (www, build) = (www.display(), build.display());
-            make.arg(format!(
-                r#"DEFINES=-DWWW_DIR='"{www}"' -DCERT_DIR='"{build}/certs"'"#
-            ));
+            make.arg(format!(r#"DEFINES=-DWWW_DIR='"{www}"' -DCERT_DIR='"{build}/certs"'"#));
         }
         let output = make.output().expect("make runs (Debian package make)");
         assert!(
@@ -101,19 +86,12 @@ impl Examples {
     /// The certificate that the servers show, for clients that verify it.
     pub(crate) fn certificate(&self) -> String {
         let path = self.build.join("certs/localhost.crt");
-        path.to_str()
-            .expect("the build directory is UTF-8")
-            .to_owned()
+        path.to_str().expect("the build directory is UTF-8").to_owned()
     }
 
     /// Starts a server on a free port and waits until it listens.
     pub(crate) fn start(&self, name: &str, args: &[&str]) -> Server {
-        Server::new(
-            Program::new(self.program(name))
-                .args(["-p", "0"])
-                .args(args)
-                .start(),
-        )
+        Server::new(Program::new(self.program(name)).args(["-p", "0"]).args(args).start())
     }
 }
 
@@ -131,11 +109,7 @@ impl Server {
             Some(url.trim_end_matches('/').to_owned())
         });
         let open_fds = program.open_fds();
-        Self {
-            program,
-            url,
-            open_fds,
-        }
+        Self { program, url, open_fds }
     }
 
     /// `https://localhost:12345`, without a slash at the end.
@@ -153,9 +127,7 @@ impl Server {
 
     /// Waits until the process has no descriptor more than before the first client.
     pub(crate) fn expect_no_fd_more(&self) {
-        let idle = within(SETTLING, || {
-            (self.program.open_fds() <= self.open_fds).then_some(())
-        });
+        let idle = within(SETTLING, || (self.program.open_fds() <= self.open_fds).then_some(()));
         assert!(
             idle.is_some(),
             "{} descriptors, {} before the clients\n{}",
@@ -170,16 +142,8 @@ impl Server {
         let Self { mut program, .. } = self;
         program.signal(Signal::TERM);
         let status = program.wait();
-        assert!(
-            status.success(),
-            "ended with {status}\n{}",
-            program.transcript()
-        );
-        assert!(
-            program.stdout().iter().any(|line| line == "Completed: OK"),
-            "{}",
-            program.transcript()
-        );
+        assert!(status.success(), "ended with {status}\n{}", program.transcript());
+        assert!(program.stdout().iter().any(|line| line == "Completed: OK"), "{}", program.transcript());
         program.stderr()
     }
 }
@@ -217,10 +181,7 @@ impl Statistics {
     }
 
     pub(crate) fn of(&self, kind: &str) -> Count {
-        *self
-            .kinds
-            .get(kind)
-            .unwrap_or_else(|| panic!("no {kind:?} in {:?}", self.kinds.keys()))
+        *self.kinds.get(kind).unwrap_or_else(|| panic!("no {kind:?} in {:?}", self.kinds.keys()))
     }
 }
 
@@ -229,17 +190,9 @@ impl CountingServer {
     pub(crate) fn new(server: Server) -> Self {
         let idle = ask(&server.program);
         for kind in ["h2_stream", "ah", "session"] {
-            assert_eq!(
-                idle.of(kind).live,
-                0,
-                "{kind} before the first client: {idle:?}"
-            );
+            assert_eq!(idle.of(kind).live, 0, "{kind} before the first client: {idle:?}");
         }
-        Self {
-            server,
-            last: RefCell::new(idle.clone()),
-            idle,
-        }
+        Self { server, last: RefCell::new(idle.clone()), idle }
     }
 
     pub(crate) fn server(&self) -> &Server {
@@ -261,9 +214,7 @@ impl CountingServer {
 
     /// As [`Self::expect_idle`], for a server that something slows down.
     pub(crate) fn expect_idle_within(&self, limit: Duration) {
-        let idle = within(limit, || {
-            (self.statistics().held() == self.idle.held()).then_some(())
-        });
+        let idle = within(limit, || (self.statistics().held() == self.idle.held()).then_some(()));
         assert!(
             idle.is_some(),
             "after {limit:?} without clients there is {:?},\nbefore the first there was {:?}\n{}",
@@ -283,27 +234,19 @@ impl CountingServer {
 fn ask(program: &Running) -> Statistics {
     let first = program.stdout().len();
     program.signal(Signal::USR1);
-    let (next, descriptors) = program.wait_line_from(first, "the descriptors", |line| {
-        line.strip_prefix("descriptors: ")?.parse().ok()
-    });
-    let (_, json) = program.wait_line_from(next, "the statistics", |line| {
-        line.strip_prefix("statistics: ").map(str::to_owned)
-    });
+    let (next, descriptors) = program
+        .wait_line_from(first, "the descriptors", |line| line.strip_prefix("descriptors: ")?.parse().ok());
+    let (_, json) = program
+        .wait_line_from(next, "the statistics", |line| line.strip_prefix("statistics: ").map(str::to_owned));
     let json: serde_json::Value = serde_json::from_str(&json).expect("the statistics are JSON");
-    let kinds = json
-        .as_object()
-        .unwrap_or_else(|| panic!("statistics without kinds: {json}"));
+    let kinds = json.as_object().unwrap_or_else(|| panic!("statistics without kinds: {json}"));
     let kinds = kinds
         .iter()
         .filter_map(|(kind, counts)| {
             let number = |name| counts.get(name)?.as_u64();
             Some((
                 kind.clone(),
-                Count {
-                    live: number("live")?,
-                    total: number("total")?,
-                    bytes: number("bytes")?,
-                },
+                Count { live: number("live")?, total: number("total")?, bytes: number("bytes")? },
             ))
         })
         .collect();
