@@ -95,9 +95,9 @@ impl Sources {
             for entry in fs::read_dir(&dir).expect("src/ffi is readable") {
                 let path = entry.expect("src/ffi is readable").path();
                 if path.is_dir() {
-                    dirs.push(path)
+                    dirs.push(path);
                 } else {
-                    files.push(path)
+                    files.push(path);
                 }
             }
         }
@@ -142,13 +142,15 @@ impl Sources {
         text
     }
 
-    /// `ferrows.h`: what `stats.rs` exports.
+    /// `ferrows.h`: what `stats.rs` exports. `opaque.rs` is read for the handles in its signatures.
     fn ferrows_h(&self) -> String {
-        let rust: Vec<&PathBuf> = self
+        let stats: Vec<&PathBuf> = self
             .rust()
             .filter(|path| is_named(path, "stats.rs"))
             .collect();
-        let names = declared_names(&rust);
+        let names = declared_names(&stats);
+        let handles = self.rust().filter(|path| is_named(path, "opaque.rs"));
+        let rust: Vec<&PathBuf> = stats.iter().copied().chain(handles).collect();
         let mut text = self.prelude("ferrows-head.h");
         text += &self.bindings(&rust, &names.all, &[]);
         text += "\n#endif\n";
@@ -174,7 +176,8 @@ impl Sources {
             cpp_compat: true,
             no_includes: true,
             usize_is_size_t: true,
-            line_length: 100,
+            // Documentation counts as well: longer lines make cbindgen break parameter lists.
+            line_length: 120,
             tab_width: 4,
             documentation_style: DocumentationStyle::Cxx,
             enumeration: EnumConfig::default(),
@@ -257,15 +260,19 @@ fn written(bindings: &Bindings) -> String {
 /// Rust's documentation conventions in the words of a C header.
 fn c_comments(text: &str) -> String {
     let mut c = String::with_capacity(text.len());
-    for line in text.lines() {
-        match line.trim_start().strip_prefix("///") {
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let code = line.trim_start();
+        match code.strip_prefix("///") {
             Some(doc) if doc.trim() == "# Safety" => {
-                let indent = line.len() - line.trim_start().len();
-                writeln!(c, "{}/// The caller guarantees:", &line[..indent])
+                lines.next_if(|next| next.trim() == "///");
+                let indent = &line[..line.len() - code.len()];
+                writeln!(c, "{indent}/// The caller guarantees:").expect("a String takes it");
+            }
+            Some(_) => {
+                writeln!(c, "{}", line.replace("[`", "`").replace("`]", "`"))
                     .expect("a String takes it");
             }
-            Some(_) => writeln!(c, "{}", line.replace("[`", "`").replace("`]", "`"))
-                .expect("a String takes it"),
             None => writeln!(c, "{}", line.trim_end()).expect("a String takes it"),
         }
     }

@@ -593,7 +593,7 @@ enum lws_callback_reasons {
     LWS_CALLBACK_PROTOCOL_DESTROY = 28,
     /// The first callback of a wsi, sent to the vhost's first protocol.
     LWS_CALLBACK_WSI_CREATE = 29,
-    /// The last callback of a wsi, sent to the vhost's first protocol. Exactly one for each WSI_CREATE.
+    /// The last callback of a wsi, sent to the vhost's first protocol. Exactly one for each `LWS_CALLBACK_WSI_CREATE`.
     LWS_CALLBACK_WSI_DESTROY = 30,
     /// Return an id of the calling thread, or 0.
     LWS_CALLBACK_GET_THREAD_ID = 31,
@@ -779,7 +779,7 @@ enum lws_client_connect_ssl_connection_flags {
     LCCSCF_ALLOW_EXPIRED = 8,
     /// Accept any certificate.
     LCCSCF_ALLOW_INSECURE = 16,
-    /// h2: send END_STREAM the way older nghttp2 servers need it.
+    /// h2: send `END_STREAM` the way older nghttp2 servers need it.
     LCCSCF_H2_QUIRK_NGHTTP2_END_STREAM = 32,
     /// h2: tolerate a peer that overflows the window.
     LCCSCF_H2_QUIRK_OVERFLOWS_TXCR = 64,
@@ -831,7 +831,7 @@ enum lws_client_connect_ssl_connection_flags {
 enum lws_event_lib_ops_flags {
     /// No flag in this version: its value is 0.
     LELOF_DESTROY_FINAL = 0,
-    /// The loop is poll() in the service call itself.
+    /// The loop is `poll()` in the service call itself.
     LELOF_ISPOLL = 1,
 };
 
@@ -1149,21 +1149,21 @@ enum lws_token_indexes {
 
 /// Index of an h2 setting (RFC 9113 section 6.5.2) in `http2_settings`.
 enum lws_h2_settings {
-    /// SETTINGS_HEADER_TABLE_SIZE.
+    /// `SETTINGS_HEADER_TABLE_SIZE`.
     H2SET_HEADER_TABLE_SIZE = 1,
-    /// SETTINGS_ENABLE_PUSH.
+    /// `SETTINGS_ENABLE_PUSH`.
     H2SET_ENABLE_PUSH = 2,
-    /// SETTINGS_MAX_CONCURRENT_STREAMS.
+    /// `SETTINGS_MAX_CONCURRENT_STREAMS`.
     H2SET_MAX_CONCURRENT_STREAMS = 3,
-    /// SETTINGS_INITIAL_WINDOW_SIZE.
+    /// `SETTINGS_INITIAL_WINDOW_SIZE`.
     H2SET_INITIAL_WINDOW_SIZE = 4,
-    /// SETTINGS_MAX_FRAME_SIZE.
+    /// `SETTINGS_MAX_FRAME_SIZE`.
     H2SET_MAX_FRAME_SIZE = 5,
-    /// SETTINGS_MAX_HEADER_LIST_SIZE.
+    /// `SETTINGS_MAX_HEADER_LIST_SIZE`.
     H2SET_MAX_HEADER_LIST_SIZE = 6,
     /// Not assigned.
     H2SET_RESERVED7 = 7,
-    /// SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441).
+    /// `SETTINGS_ENABLE_CONNECT_PROTOCOL` (RFC 8441).
     H2SET_ENABLE_CONNECT_PROTOCOL = 8,
     /// How many there are.
     H2SET_COUNT = 9,
@@ -1928,10 +1928,7 @@ struct lws_system_ops {
     /// Take a measurement.
     int (*metric_report)(lws_metric_pub_t *mdata);
     /// Find a trusted certificate by its subject key id.
-    int (*jit_trust_query)(struct lws_context *cx,
-                           const uint8_t *skid,
-                           size_t skid_len,
-                           void *got_opaque);
+    int (*jit_trust_query)(struct lws_context *cx, const uint8_t *skid, size_t skid_len, void *got_opaque);
     /// How long the system takes to wake, in microseconds.
     uint32_t wake_latency_us;
 };
@@ -2158,8 +2155,8 @@ typedef struct lws_log_cx lws_log_cx_t;
 /// the one of `lws_create_vhost()`. The others are for the context only. Protocols, mounts, options
 /// and strings that they point to must live as long as the vhost, except where "copied" is said.
 ///
-/// A member that is set and that the library does not honour makes the creation fail with a log line
-/// at ERR that names it, where ignoring it would weaken security; otherwise it is logged as a warning.
+/// A member that is set and that the library does not honour is named in a log line at ERR; where
+/// ignoring it would weaken security, the creation fails.
 struct lws_context_creation_info {
     /// (vhost) Interface or address to listen on, or path of a unix socket ("@" first: abstract).
     /// NULL for all interfaces.
@@ -2793,11 +2790,8 @@ extern const struct lws_humanize_unit humanize_schema_us[8];
 /// is NULL. Spaces around it are allowed, a scope, a port or a network length are not.
 ///
 /// The caller guarantees:
-///
 /// `ads` is NULL or a C string; `result` is NULL or has room for `max_len` bytes.
-int lws_parse_numeric_address(const char *ads,
-                              uint8_t *result,
-                              size_t max_len);
+int lws_parse_numeric_address(const char *ads, uint8_t *result, size_t max_len);
 
 /// Parses a numeric IPv4 or IPv6 address, `ads`, into the family and address of `sa46`; the rest of it,
 /// the port for one, stays as it is.
@@ -2805,10 +2799,8 @@ int lws_parse_numeric_address(const char *ads,
 /// Returns 0; -1 if it is no address or a pointer is NULL, `sa46` is left alone then.
 ///
 /// The caller guarantees:
-///
 /// `ads` is NULL or a C string; `sa46` is NULL or writable.
-int lws_sa46_parse_numeric_address(const char *ads,
-                                   lws_sockaddr46 *sa46);
+int lws_sa46_parse_numeric_address(const char *ads, lws_sockaddr46 *sa46);
 
 /// Writes the address of `size` bytes (4 or 16), in network order at `ads`, as text to `buf`, which has room
 /// for `len` bytes: "1.2.3.4", or IPv6 as RFC 5952 has it, `2001:db8::1`.
@@ -2817,12 +2809,8 @@ int lws_sa46_parse_numeric_address(const char *ads,
 /// `len`. -1 if an IPv6 text does not fit, `size` is another, a pointer is NULL or `len` is 0.
 ///
 /// The caller guarantees:
-///
 /// `ads` is NULL or has `size` bytes; `buf` is NULL or has room for `len` bytes.
-int lws_write_numeric_address(const uint8_t *ads,
-                              int size,
-                              char *buf,
-                              size_t len);
+int lws_write_numeric_address(const uint8_t *ads, int size, char *buf, size_t len);
 
 /// Writes the address in `sa46` as text to `buf`, which has room for `len` bytes, as
 /// `lws_write_numeric_address()` does.
@@ -2831,11 +2819,8 @@ int lws_write_numeric_address(const uint8_t *ads,
 /// any other family it says that it is not supported, and -1 is returned.
 ///
 /// The caller guarantees:
-///
 /// `sa46` is NULL or valid; `buf` is NULL or has room for `len` bytes.
-int lws_sa46_write_numeric_address(lws_sockaddr46 *sa46,
-                                   char *buf,
-                                   size_t len);
+int lws_sa46_write_numeric_address(lws_sockaddr46 *sa46, char *buf, size_t len);
 
 /// Compares the addresses, not the ports, of `sa46a` and `sa46b`.
 ///
@@ -2843,10 +2828,8 @@ int lws_sa46_write_numeric_address(lws_sockaddr46 *sa46,
 /// else nonzero, also if one is NULL. An IPv4 address and the IPv6 one that it maps to are different.
 ///
 /// The caller guarantees:
-///
 /// Both are NULL or valid.
-int lws_sa46_compare_ads(const lws_sockaddr46 *sa46a,
-                         const lws_sockaddr46 *sa46b);
+int lws_sa46_compare_ads(const lws_sockaddr46 *sa46a, const lws_sockaddr46 *sa46b);
 
 /// Whether the address in `sa46a` is in the network whose address is in `sa46_net`, and whose first
 /// `net_len` bits count.
@@ -2858,11 +2841,8 @@ int lws_sa46_compare_ads(const lws_sockaddr46 *sa46a,
 /// family is neither IPv4 nor IPv6, or one is NULL.
 ///
 /// The caller guarantees:
-///
 /// Both are NULL or valid.
-int lws_sa46_on_net(const lws_sockaddr46 *sa46a,
-                    const lws_sockaddr46 *sa46_net,
-                    int net_len);
+int lws_sa46_on_net(const lws_sockaddr46 *sa46a, const lws_sockaddr46 *sa46_net, int net_len);
 
 /// Writes the address of the network interface called `ifname`, or the numeric address that `ifname` is, to
 /// `addr`: a `struct sockaddr_in` or `sockaddr_in6` of `addrlen` bytes.
@@ -2875,12 +2855,8 @@ int lws_sa46_on_net(const lws_sockaddr46 *sa46a,
 /// NULL, `LWS_ITOSA_NOT_USABLE` (-2) if it has no such address or `addrlen` is too small for it.
 ///
 /// The caller guarantees:
-///
 /// `ifname` is NULL or a C string; `addr` is NULL or has room for `addrlen` bytes.
-int lws_interface_to_sa(int ipv6,
-                        const char *ifname,
-                        struct sockaddr_in *addr,
-                        size_t addrlen);
+int lws_interface_to_sa(int ipv6, const char *ifname, struct sockaddr_in *addr, size_t addrlen);
 
 /// Encodes the `in_len` bytes at `in` into `out`, which has room for `out_size` bytes, with padding.
 ///
@@ -2888,17 +2864,12 @@ int lws_interface_to_sa(int ipv6,
 /// pointer is NULL or a length negative; nothing is written then.
 ///
 /// The caller guarantees:
-///
 /// `in` is NULL or has `in_len` bytes; `out` is NULL or has room for `out_size` bytes; they do not overlap.
-int lws_b64_encode_string(const char *in,
-                          int in_len,
-                          char *out,
-                          int out_size);
+int lws_b64_encode_string(const char *in, int in_len, char *out, int out_size);
 
 /// As `lws_b64_encode_string()`, with `-` and `_` in the place of `+` and `/`.
 ///
 /// The caller guarantees:
-///
 /// As for `lws_b64_encode_string()`.
 int lws_b64_encode_string_url(const char *in, int in_len, char *out, int out_size);
 
@@ -2910,16 +2881,12 @@ int lws_b64_encode_string_url(const char *in, int in_len, char *out, int out_siz
 /// NULL or `out_size` negative; nothing is written then.
 ///
 /// The caller guarantees:
-///
 /// `in` is NULL or a C string; `out` is NULL or has room for `out_size` bytes; they do not overlap.
-int lws_b64_decode_string(const char *in,
-                          char *out,
-                          int out_size);
+int lws_b64_decode_string(const char *in, char *out, int out_size);
 
 /// As `lws_b64_decode_string()`, of at most `in_len` characters at `in`; with -1, up to the NUL.
 ///
 /// The caller guarantees:
-///
 /// As for `lws_b64_decode_string()`; `in` has `in_len` characters, or a NUL before.
 int lws_b64_decode_string_len(const char *in, int in_len, char *out, int out_size);
 
@@ -2928,21 +2895,18 @@ int lws_b64_decode_string_len(const char *in, int in_len, char *out, int out_siz
 /// It starts anywhere, and does not jump when the wall clock is set. Any thread.
 ///
 /// The caller guarantees:
-///
 /// None: callable at any time.
 lws_usec_t lws_now_usecs(void);
 
 /// Returns the seconds since 1970-01-01 00:00 UTC by the wall clock. Any thread.
 ///
 /// The caller guarantees:
-///
 /// None: callable at any time.
 unsigned long lws_now_secs(void);
 
 /// Returns the version of libwebsockets whose API this is, a static string.
 ///
 /// The caller guarantees:
-///
 /// None: callable at any time.
 const char *lws_get_library_version(void);
 
@@ -2955,11 +2919,8 @@ const char *lws_get_library_version(void);
 /// NULL also if `argv` or `val` is NULL, or the next argument is longer than 1024 characters.
 ///
 /// The caller guarantees:
-///
 /// `argv` is NULL or has `argc` C strings (or NULLs); `val` is NULL or a C string.
-const char *lws_cmdline_option(int argc,
-                               const char **argv,
-                               const char *val);
+const char *lws_cmdline_option(int argc, const char **argv, const char *val);
 
 /// Applies the options that all programs have in common; they may set more of `info` afterwards.
 ///
@@ -2970,16 +2931,12 @@ const char *lws_cmdline_option(int argc,
 /// `info` may be NULL; no option needs it at present.
 ///
 /// The caller guarantees:
-///
 /// `argv` is NULL or has `argc` C strings (or NULLs); `info` is NULL or valid.
-void lws_cmdline_option_handle_builtin(int argc,
-                                       const char **argv,
-                                       struct lws_context_creation_info *info);
+void lws_cmdline_option_handle_builtin(int argc, const char **argv, struct lws_context_creation_info *info);
 
 /// Returns 1 if `d` is in no list, or is NULL; else 0.
 ///
 /// The caller guarantees:
-///
 /// `d` is NULL or valid.
 int lws_dll2_is_detached(const struct lws_dll2 *d);
 
@@ -2989,7 +2946,6 @@ int lws_dll2_is_detached(const struct lws_dll2 *d);
 /// logged, as when either is NULL. The list refers to `d` until it is removed.
 ///
 /// The caller guarantees:
-///
 /// `d` and `owner` are NULL or valid.
 void lws_dll2_add_head(struct lws_dll2 *d, struct lws_dll2_owner *owner);
 
@@ -2999,7 +2955,6 @@ void lws_dll2_add_head(struct lws_dll2 *d, struct lws_dll2_owner *owner);
 /// logged, as when either is NULL. The list refers to `d` until it is removed.
 ///
 /// The caller guarantees:
-///
 /// `d` and `owner` are NULL or valid.
 void lws_dll2_add_tail(struct lws_dll2 *d, struct lws_dll2_owner *owner);
 
@@ -3009,10 +2964,8 @@ void lws_dll2_add_tail(struct lws_dll2 *d, struct lws_dll2_owner *owner);
 /// either is NULL.
 ///
 /// The caller guarantees:
-///
 /// `d` and `after` are NULL or valid.
-void lws_dll2_add_before(struct lws_dll2 *d,
-                         struct lws_dll2 *after);
+void lws_dll2_add_before(struct lws_dll2 *d, struct lws_dll2 *after);
 
 /// Inserts `d` into the sorted list `own`: before the first node `i` for which `compare(i, d)` is not
 /// negative, else at the end.
@@ -3021,11 +2974,9 @@ void lws_dll2_add_before(struct lws_dll2 *d,
 /// `compare` must not change the list.
 ///
 /// The caller guarantees:
-///
 /// `d` and `own` are NULL or valid.
-void lws_dll2_add_sorted(struct lws_dll2 *d,
-                         struct lws_dll2_owner *own,
-                         int (*compare)(const struct lws_dll2 *d, const struct lws_dll2 *i));
+void lws_dll2_add_sorted(struct lws_dll2 *d, struct lws_dll2_owner *own, int (*compare)(const struct lws_dll2 *d,
+                                                                                        const struct lws_dll2 *i));
 
 /// Inserts `d` into the sorted list `own`: before the first node `i` for which `compare3(priv, i, d)` is
 /// not negative, else at the end.
@@ -3034,33 +2985,27 @@ void lws_dll2_add_sorted(struct lws_dll2 *d,
 /// `compare3` is NULL. `compare3` must not change the list; `priv` is only passed to it.
 ///
 /// The caller guarantees:
-///
 /// `d` and `own` are NULL or valid.
 void lws_dll2_add_sorted_priv(struct lws_dll2 *d,
                               struct lws_dll2_owner *own,
                               void *priv,
-                              int (*compare3)(void *priv,
-                                              const struct lws_dll2 *d,
-                                              const struct lws_dll2 *i));
+                              int (*compare3)(void *priv, const struct lws_dll2 *d, const struct lws_dll2 *i));
 
 /// Takes `d` out of the list it is in; does nothing if it is in none, or NULL.
 ///
 /// The caller guarantees:
-///
 /// `d` is NULL or valid, and so is the list it is in.
 void lws_dll2_remove(struct lws_dll2 *d);
 
 /// Zeroes `d` without taking it out of a list it may be in; for a node whose list is gone. NULL is ignored.
 ///
 /// The caller guarantees:
-///
 /// `d` is NULL or writable.
 void lws_dll2_clear(struct lws_dll2 *d);
 
 /// Makes the list `d` empty without touching the nodes that were in it. NULL is ignored.
 ///
 /// The caller guarantees:
-///
 /// `d` is NULL or writable.
 void lws_dll2_owner_clear(struct lws_dll2_owner *d);
 
@@ -3071,7 +3016,6 @@ void lws_dll2_owner_clear(struct lws_dll2_owner *d);
 /// Returns 1 if `cb` ended the walk, else 0; 0 also if `owner` or `cb` is NULL.
 ///
 /// The caller guarantees:
-///
 /// `owner` is NULL or valid.
 int lws_dll2_foreach_safe(struct lws_dll2_owner *owner, void *user, lws_dll2_foreach_cb_t cb);
 
@@ -3082,7 +3026,6 @@ int lws_dll2_foreach_safe(struct lws_dll2_owner *owner, void *user, lws_dll2_for
 /// or if `own` or `name` is NULL; structures whose string is NULL are passed over.
 ///
 /// The caller guarantees:
-///
 /// `own` is NULL or valid; `name` is NULL or has `namelen` characters; the offsets are those of its nodes'
 /// structures.
 void *_lws_dll2_search_sz_pl(struct lws_dll2_owner *own,
@@ -3098,11 +3041,8 @@ void *_lws_dll2_search_sz_pl(struct lws_dll2_owner *own,
 /// `sort`, at the start. Nothing happens if `phead` or `add` is NULL.
 ///
 /// The caller guarantees:
-///
 /// `phead` and `add` are NULL or valid, and the list ends in NULL.
-void lws_list_ptr_insert(lws_list_ptr *phead,
-                         lws_list_ptr *add,
-                         lws_list_ptr_sort_func_t sort);
+void lws_list_ptr_insert(lws_list_ptr *phead, lws_list_ptr *add, lws_list_ptr_sort_func_t sort);
 
 /// Writes `value` to `buf`, which has room for `len` bytes, in the first unit of `schema` that it is at least
 /// one of: "1.512Ki".
@@ -3115,12 +3055,8 @@ void lws_list_ptr_insert(lws_list_ptr *phead,
 /// unit is small enough, a pointer is NULL or `len` is 0.
 ///
 /// The caller guarantees:
-///
 /// `buf` is NULL or has room for `len` bytes; `schema` is NULL or an array that ends in a NULL name.
-int lws_humanize(char *buf,
-                 size_t len,
-                 uint64_t value,
-                 const struct lws_humanize_unit *schema);
+int lws_humanize(char *buf, size_t len, uint64_t value, const struct lws_humanize_unit *schema);
 
 /// Sets which log levels the process emits, and how.
 ///
@@ -3136,17 +3072,14 @@ int lws_humanize(char *buf,
 /// May be called at any time, before a context exists too, from any thread.
 ///
 /// The caller guarantees:
-///
 /// `log_emit_function` is NULL or may be called from any thread, in the form that `level` says.
-void lws_set_log_level(int level,
-                       lws_log_emit_t log_emit_function);
+void lws_set_log_level(int level, lws_log_emit_t log_emit_function);
 
 /// Returns 1 if a process-wide line of `level` (`LLL_*`, or several or'ed) would be emitted, else 0.
 ///
 /// Worth asking before composing something costly. Any thread.
 ///
 /// The caller guarantees:
-///
 /// None: callable at any time.
 int lwsl_visible(int level);
 
@@ -3157,11 +3090,8 @@ int lwsl_visible(int level);
 /// `LLL_*`, or if `p` is NULL or `len` is 0.
 ///
 /// The caller guarantees:
-///
 /// `p` is NULL or has room for `len` bytes.
-int lwsl_timestamp(int level,
-                   char *p,
-                   size_t len);
+int lwsl_timestamp(int level, char *p, size_t len);
 
 /// An emitter for `lws_set_log_level()`: stderr, in colour if that is a terminal.
 ///
@@ -3169,15 +3099,12 @@ int lwsl_timestamp(int level,
 /// lines that the library passes.
 ///
 /// The caller guarantees:
-///
 /// `line` is NULL or a C string.
-void lwsl_emit_stderr(int level,
-                      const char *line);
+void lwsl_emit_stderr(int level, const char *line);
 
 /// The same as `lwsl_emit_stderr()`: neither adds a time to `line`.
 ///
 /// The caller guarantees:
-///
 /// `line` is NULL or a C string.
 void lwsl_emit_stderr_notimestamp(int level, const char *line);
 
@@ -3187,7 +3114,6 @@ void lwsl_emit_stderr_notimestamp(int level, const char *line);
 /// `LOG_DEBUG`. `line` may be NULL, which logs nothing.
 ///
 /// The caller guarantees:
-///
 /// `line` is NULL or a C string.
 void lwsl_emit_syslog(int level, const char *line);
 
@@ -3196,14 +3122,12 @@ void lwsl_emit_syslog(int level, const char *line);
 /// A NULL `vbuf` or a zero `len` is logged as that.
 ///
 /// The caller guarantees:
-///
 /// `vbuf` is NULL or `len` bytes are readable there.
 void lwsl_hexdump_level(int level, const void *vbuf, size_t len);
 
 /// Logs `len` bytes at `buf` as a hex dump at `LLL_DEBUG`, process-wide.
 ///
 /// The caller guarantees:
-///
 /// `buf` is NULL or `len` bytes are readable there.
 void lwsl_hexdump(const void *buf, size_t len);
 
@@ -3213,7 +3137,6 @@ void lwsl_hexdump(const void *buf, size_t len);
 /// `prep` may be NULL; else it writes what comes before each line, given `obj`.
 ///
 /// The caller guarantees:
-///
 /// `cx` is NULL or a valid log context; `prep` accepts `obj`; `vbuf` is NULL or `len` bytes are readable
 /// there.
 void lwsl_hexdump_level_cx(struct lws_log_cx *cx,
@@ -3229,10 +3152,8 @@ void lwsl_hexdump_level_cx(struct lws_log_cx *cx,
 /// Not thread-safe: one thread for one log context.
 ///
 /// The caller guarantees:
-///
 /// `cx` is NULL or a valid log context.
-void lwsl_refcount_cx(struct lws_log_cx *cx,
-                      int change);
+void lwsl_refcount_cx(struct lws_log_cx *cx, int change);
 
 /// An emitter for a log context with `LLLF_LOG_CONTEXT_AWARE`: the file that `lws_log_use_cx_file()`
 /// keeps open.
@@ -3240,13 +3161,9 @@ void lwsl_refcount_cx(struct lws_log_cx *cx,
 /// Lines are lost while the file is not open; a failing write is reported on stderr.
 ///
 /// The caller guarantees:
-///
 /// `cx` is NULL or a valid log context whose `refcount_cb` is `lws_log_use_cx_file()`; `line` is NULL or
 /// has `len` bytes.
-void lws_log_emit_cx_file(struct lws_log_cx *cx,
-                          int _level,
-                          const char *line,
-                          size_t len);
+void lws_log_emit_cx_file(struct lws_log_cx *cx, int _level, const char *line, size_t len);
 
 /// A `refcount_cb` for a log context that logs to a file: `opaque` is the path, a C string.
 ///
@@ -3254,10 +3171,8 @@ void lws_log_emit_cx_file(struct lws_log_cx *cx,
 /// goes; its fd is kept in `stg`. That it cannot be opened is reported on stderr.
 ///
 /// The caller guarantees:
-///
 /// `cx` is NULL or a valid log context whose `opaque` is NULL or a C string, and whose `stg` is its own.
-void lws_log_use_cx_file(struct lws_log_cx *cx,
-                         int change);
+void lws_log_use_cx_file(struct lws_log_cx *cx, int change);
 
 /// Writes `string` to `escaped`, which has room for `len` bytes, with each `'` doubled for use in a quoted
 /// SQL literal, and returns `escaped`.
@@ -3266,11 +3181,8 @@ void lws_log_use_cx_file(struct lws_log_cx *cx,
 /// overlap. A NULL `string` gives an empty result; if `escaped` is NULL or `len` is 0, nothing is written.
 ///
 /// The caller guarantees:
-///
 /// `escaped` is NULL or has room for `len` bytes; `string` is NULL or a C string.
-const char *lws_sql_purify(char *escaped,
-                           const char *string,
-                           size_t len);
+const char *lws_sql_purify(char *escaped, const char *string, size_t len);
 
 /// Writes `string` to `escaped`, which has room for `len` bytes, escaped for use in a JSON string, and
 /// returns `escaped`.
@@ -3282,18 +3194,13 @@ const char *lws_sql_purify(char *escaped,
 /// positive, nothing is written but a 0 to `in_used`.
 ///
 /// The caller guarantees:
-///
 /// `escaped` is NULL or has room for `len` bytes; `string` is NULL or a C string; `in_used` is NULL or
 /// writable.
-const char *lws_json_purify(char *escaped,
-                            const char *string,
-                            int len,
-                            int *in_used);
+const char *lws_json_purify(char *escaped, const char *string, int len, int *in_used);
 
 /// Returns how long `string` is when `lws_json_purify()` has escaped it, without the NUL; 0 for NULL.
 ///
 /// The caller guarantees:
-///
 /// `string` is NULL or a C string.
 int lws_json_purify_len(const char *string);
 
@@ -3302,7 +3209,6 @@ int lws_json_purify_len(const char *string);
 /// Slashes stay: what is passed should be a name, not a path. NULL is ignored.
 ///
 /// The caller guarantees:
-///
 /// `filename` is NULL or a writable C string.
 void lws_filename_purify_inplace(char *filename);
 
@@ -3311,10 +3217,8 @@ void lws_filename_purify_inplace(char *filename);
 /// Returns NULL if there is none, or `pvo` or `name` is NULL. Options of options are not looked at.
 ///
 /// The caller guarantees:
-///
 /// `pvo` is NULL or a list whose names are NULL or C strings; `name` is NULL or a C string.
-const struct lws_protocol_vhost_options *lws_pvo_search(const struct lws_protocol_vhost_options *pvo,
-                                                        const char *name);
+const struct lws_protocol_vhost_options *lws_pvo_search(const struct lws_protocol_vhost_options *pvo, const char *name);
 
 /// Sets `*result` to the value of the option called `name` in the list `in`, which is what
 /// `LWS_CALLBACK_PROTOCOL_INIT` passes as `in`. The value belongs to the list.
@@ -3322,49 +3226,42 @@ const struct lws_protocol_vhost_options *lws_pvo_search(const struct lws_protoco
 /// Returns 0, or 1 if there is no such option or a pointer is NULL; `*result` is left alone then.
 ///
 /// The caller guarantees:
-///
 /// As for `lws_pvo_search()`; `result` is NULL or writable.
 int lws_pvo_get_str(void *in, const char *name, const char **result);
 
 /// Writes `u` to the 2 bytes at `b`, the most significant first. NULL is ignored.
 ///
 /// The caller guarantees:
-///
 /// `b` is NULL or has room for 2 bytes.
 void lws_ser_wu16be(uint8_t *b, uint16_t u);
 
 /// Writes `u32` to the 4 bytes at `b`, the most significant first. NULL is ignored.
 ///
 /// The caller guarantees:
-///
 /// `b` is NULL or has room for 4 bytes.
 void lws_ser_wu32be(uint8_t *b, uint32_t u32);
 
 /// Writes `u64` to the 8 bytes at `b`, the most significant first. NULL is ignored.
 ///
 /// The caller guarantees:
-///
 /// `b` is NULL or has room for 8 bytes.
 void lws_ser_wu64be(uint8_t *b, uint64_t u64);
 
 /// Returns the number in the 2 bytes at `b`, the most significant first; 0 for NULL.
 ///
 /// The caller guarantees:
-///
 /// `b` is NULL or has 2 bytes.
 uint16_t lws_ser_ru16be(const uint8_t *b);
 
 /// Returns the number in the 4 bytes at `b`, the most significant first; 0 for NULL.
 ///
 /// The caller guarantees:
-///
 /// `b` is NULL or has 4 bytes.
 uint32_t lws_ser_ru32be(const uint8_t *b);
 
 /// Returns the number in the 8 bytes at `b`, the most significant first; 0 for NULL.
 ///
 /// The caller guarantees:
-///
 /// `b` is NULL or has 8 bytes.
 uint64_t lws_ser_ru64be(const uint8_t *b);
 
@@ -3374,12 +3271,9 @@ uint64_t lws_ser_ru64be(const uint8_t *b);
 /// `dest` becomes empty; if `dest` is NULL or `size` is 0, nothing is written.
 ///
 /// The caller guarantees:
-///
 /// `dest` is NULL or has room for `size` bytes; `src` is NULL, or a C string or `size` - 1 bytes; they do
 /// not overlap.
-char *lws_strncpy(char *dest,
-                  const char *src,
-                  size_t size);
+char *lws_strncpy(char *dest, const char *src, size_t size);
 
 /// Finds the `nl` characters at `name` within the `len` characters at `buf`; neither needs a NUL.
 ///
@@ -3387,12 +3281,8 @@ char *lws_strncpy(char *dest,
 /// pointer is NULL.
 ///
 /// The caller guarantees:
-///
 /// `buf` is NULL or has `len` characters, `name` is NULL or has `nl`.
-const char *lws_nstrstr(const char *buf,
-                        size_t len,
-                        const char *name,
-                        size_t nl);
+const char *lws_nstrstr(const char *buf, size_t len, const char *name, size_t nl);
 
 /// Compares the `clen` characters at `check` with a pattern of `wlen` characters at `wildcard`, in which
 /// each `*` stands for any characters, or none.
@@ -3400,12 +3290,8 @@ const char *lws_nstrstr(const char *buf,
 /// Returns 0 if they match, 1 if not, or if either pointer is NULL. Neither needs a NUL.
 ///
 /// The caller guarantees:
-///
 /// `wildcard` is NULL or has `wlen` characters, `check` is NULL or has `clen`.
-int lws_strcmp_wildcard(const char *wildcard,
-                        size_t wlen,
-                        const char *check,
-                        size_t clen);
+int lws_strcmp_wildcard(const char *wildcard, size_t wlen, const char *check, size_t clen);
 
 /// Writes `string` URL-encoded to `escaped`, which has room for `len` bytes, and returns `escaped`.
 ///
@@ -3414,11 +3300,8 @@ int lws_strcmp_wildcard(const char *wildcard,
 /// result; if `escaped` is NULL or `len` is not positive, nothing is written.
 ///
 /// The caller guarantees:
-///
 /// `escaped` is NULL or has room for `len` bytes; `string` is NULL or a C string.
-const char *lws_urlencode(char *escaped,
-                          const char *string,
-                          int len);
+const char *lws_urlencode(char *escaped, const char *string, int len);
 
 /// Writes the URL-encoded `escaped` decoded to `string`: `%XX` and `+` become characters.
 ///
@@ -3430,12 +3313,9 @@ const char *lws_urlencode(char *escaped,
 /// before), if `len` is negative, or a pointer is NULL.
 ///
 /// The caller guarantees:
-///
 /// `string` is NULL or has room for `len` + 1 bytes, or for as many as `escaped` has; `escaped` is NULL or a
 /// C string.
-int lws_urldecode(char *string,
-                  const char *escaped,
-                  int len);
+int lws_urldecode(char *string, const char *escaped, int len);
 
 /// Converts a hex string like "0a1B" at `h` to bytes at `dest`.
 ///
@@ -3444,11 +3324,8 @@ int lws_urldecode(char *string,
 /// has to be seen). `dest` is written up to where it went wrong.
 ///
 /// The caller guarantees:
-///
 /// `h` is NULL or a C string; `dest` is NULL or has room for `max` bytes.
-int lws_hex_to_byte_array(const char *h,
-                          uint8_t *dest,
-                          int max);
+int lws_hex_to_byte_array(const char *h, uint8_t *dest, int max);
 
 /// Writes the `slen` bytes at `src` as lower-case hex digits to `dest`, which has room for `len` bytes.
 ///
@@ -3456,26 +3333,20 @@ int lws_hex_to_byte_array(const char *h,
 /// a NULL `src` gives an empty string.
 ///
 /// The caller guarantees:
-///
 /// `src` is NULL or has `slen` bytes; `dest` is NULL or has room for `len` bytes.
-void lws_hex_from_byte_array(const uint8_t *src,
-                             size_t slen,
-                             char *dest,
-                             size_t len);
+void lws_hex_from_byte_array(const uint8_t *src, size_t slen, char *dest, size_t len);
 
 /// Compares `len` bytes at `a` and `b` in a time that does not depend on what they are.
 ///
 /// Returns 0 if they are the same, else nonzero; nonzero also if one is NULL and `len` is not 0.
 ///
 /// The caller guarantees:
-///
 /// `a` and `b` are NULL or have `len` bytes.
 int lws_timingsafe_bcmp(const void *a, const void *b, uint32_t len);
 
 /// Fills `len` bytes at `p` with zeros even if nothing reads them again: for keys and passwords.
 ///
 /// The caller guarantees:
-///
 /// `p` is NULL or `len` bytes are writable there.
 void lws_explicit_bzero(void *p, size_t len);
 
@@ -3515,8 +3386,8 @@ void _lws_log_cx(lws_log_cx_t *cx, lws_log_prepend_cx_t prep, void *obj, int fil
                  const char *_fun, const char *format, ...) LWS_FORMAT(6);
 
 /*
- * snprintf() that returns the number of bytes written, without the NUL: size - 1 at most, so that
- * results can be added up. 0 if size is 0 or str is NULL.
+ * snprintf() that returns at most size, so that results can be added up: the number of bytes written,
+ * without the NUL; size if the text was cut to size - 1 of them; 0 if size is 0 or str is NULL.
  */
 int lws_snprintf(char *str, size_t size, const char *format, ...) LWS_FORMAT(3);
 
@@ -3850,6 +3721,17 @@ int lws_open(const char *__file, int __oflag, ...);
         } \
     }
 
+/*
+ * The first of the type * in list own, linked by member membd2list, whose const char * member membptr is
+ * the namelen characters at name; or NULL.
+ */
+#define lws_dll2_search_sz_pl(own, name, namelen, type, membd2list, membptr) \
+    ((type *)_lws_dll2_search_sz_pl(own, name, namelen, offsetof(type, membd2list), offsetof(type, membptr)))
+
+/* Singly linked lists: the structure of type T whose member M an element P points to; the next element. */
+#define lws_list_ptr_container(P, T, M) ((T *)((char *)(P) - offsetof(T, M)))
+#define lws_list_ptr_advance(_lp) _lp = *((void **)_lp)
+
 /* The list that a node is in, or NULL. */
 static LWS_INLINE const struct lws_dll2_owner *lws_dll2_owner(const struct lws_dll2 *d)
 {
@@ -3874,7 +3756,13 @@ static LWS_INLINE struct lws_dll2 *lws_dll2_get_tail(struct lws_dll2_owner *owne
  */
 static LWS_INLINE int lws_write_ws_flags(int initial, int is_start, int is_end)
 {
-    return (is_start ? initial : (int)LWS_WRITE_CONTINUATION) | (is_end ? 0 : (int)LWS_WRITE_NO_FIN);
+    int flags = initial;
+
+    if (!is_start)
+        flags = LWS_WRITE_CONTINUATION;
+    if (!is_end)
+        flags |= LWS_WRITE_NO_FIN;
+    return flags;
 }
 
 /* Closes a file of lws_vfs_file_open() and makes the pointer NULL. */

@@ -40,8 +40,8 @@ parsing(void)
 			printf(" %02x", bytes[i]);
 		memset(&sa, 0, sizeof(sa));
 		sa.sa4.sin_port = htons(4711);
-		printf(", %d family %d port %d", lws_sa46_parse_numeric_address(texts[n], &sa),
-		       sa.sa4.sin_family, ntohs(sa.sa4.sin_port));
+		printf(", %d", lws_sa46_parse_numeric_address(texts[n], &sa));
+		printf(" family %d port %d", sa.sa4.sin_family, ntohs(sa.sa4.sin_port));
 		if (len > 0) {
 			printf(", %d", lws_write_numeric_address(bytes, len, text, sizeof(text)));
 			printf(" '%s'", text);

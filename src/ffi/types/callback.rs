@@ -65,7 +65,7 @@ pub enum lws_callback_reasons {
     LWS_CALLBACK_PROTOCOL_DESTROY = 28,
     /// The first callback of a wsi, sent to the vhost's first protocol.
     LWS_CALLBACK_WSI_CREATE = 29,
-    /// The last callback of a wsi, sent to the vhost's first protocol. Exactly one for each WSI_CREATE.
+    /// The last callback of a wsi, sent to the vhost's first protocol. Exactly one for each `LWS_CALLBACK_WSI_CREATE`.
     LWS_CALLBACK_WSI_DESTROY = 30,
     /// Return an id of the calling thread, or 0.
     LWS_CALLBACK_GET_THREAD_ID = 31,

@@ -18,7 +18,7 @@ pub enum lws_client_connect_ssl_connection_flags {
     LCCSCF_ALLOW_EXPIRED = 0x8,
     /// Accept any certificate.
     LCCSCF_ALLOW_INSECURE = 0x10,
-    /// h2: send END_STREAM the way older nghttp2 servers need it.
+    /// h2: send `END_STREAM` the way older nghttp2 servers need it.
     LCCSCF_H2_QUIRK_NGHTTP2_END_STREAM = 0x20,
     /// h2: tolerate a peer that overflows the window.
     LCCSCF_H2_QUIRK_OVERFLOWS_TXCR = 0x40,
@@ -132,6 +132,7 @@ pub struct lws_client_connect_info {
     /// Log context of the wsi; NULL for the vhost's.
     pub log_cx: *mut lws_log_cx_t,
     /// Room for more; zero.
+    #[allow(clippy::pub_underscore_fields, reason = "the C API's name")]
     pub _unused: [*mut c_void; 4],
 }
 assert_layout!(lws_client_connect_info, 248, {context: 0, address: 8, port: 16, ssl_connection: 20, path: 24, host: 32, origin: 40, protocol: 48, ietf_version_or_minus_one: 56, userdata: 64, client_exts: 72, method: 80, parent_wsi: 88, uri_replace_from: 96, uri_replace_to: 104, vhost: 112, pwsi: 120, iface: 128, local_protocol_name: 136, alpn: 144, seq: 152, opaque_user_data: 160, retry_and_idle_policy: 168, manual_initial_tx_credit: 176, sys_tls_client_cert: 180, priority: 181, mqtt_cp: 184, fi_wsi_name: 192, keep_warm_secs: 200, log_cx: 208, _unused: 216});

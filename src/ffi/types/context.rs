@@ -103,8 +103,8 @@ pub const LWS_SERVER_OPTION_DISABLE_TLS_SESSION_CACHE: u64 = 1_u64 << 39;
 /// the one of `lws_create_vhost()`. The others are for the context only. Protocols, mounts, options
 /// and strings that they point to must live as long as the vhost, except where "copied" is said.
 ///
-/// A member that is set and that the library does not honour makes the creation fail with a log line
-/// at ERR that names it, where ignoring it would weaken security; otherwise it is logged as a warning.
+/// A member that is set and that the library does not honour is named in a log line at ERR; where
+/// ignoring it would weaken security, the creation fails.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct lws_context_creation_info {
@@ -314,6 +314,7 @@ pub struct lws_context_creation_info {
     /// Client: bytes of the largest cookie kept in memory; 0 for no limit.
     pub http_nsc_heap_max_payload: usize,
     /// Room for more; zero.
+    #[allow(clippy::pub_underscore_fields, reason = "the C API's name")]
     pub _unused: [*mut c_void; 2],
 }
 assert_layout!(lws_context_creation_info, 744, {iface: 0, protocols: 8, extensions: 16, token_limits: 24, http_proxy_address: 32, headers: 40, reject_service_keywords: 48, pvo: 56, log_filepath: 64, mounts: 72, server_string: 80, error_document_404: 88, port: 96, http_proxy_port: 100, max_http_header_data2: 104, max_http_header_pool2: 108, keepalive_timeout: 112, http2_settings: 116, max_http_header_data: 144, max_http_header_pool: 146, ssl_private_key_password: 152, ssl_cert_filepath: 160, ssl_private_key_filepath: 168, ssl_ca_filepath: 176, ssl_cipher_list: 184, ecdh_curve: 192, tls1_3_plus_cipher_list: 200, server_ssl_cert_mem: 208, server_ssl_private_key_mem: 216, server_ssl_ca_mem: 224, ssl_options_set: 232, ssl_options_clear: 240, simultaneous_ssl_restriction: 248, simultaneous_ssl_handshake_restriction: 252, ssl_info_event_mask: 256, server_ssl_cert_mem_len: 260, server_ssl_private_key_mem_len: 264, server_ssl_ca_mem_len: 268, alpn: 272, client_ssl_private_key_password: 280, client_ssl_cert_filepath: 288, client_ssl_cert_mem: 296, client_ssl_cert_mem_len: 304, client_ssl_private_key_filepath: 312, client_ssl_key_mem: 320, client_ssl_ca_filepath: 328, client_ssl_ca_mem: 336, client_ssl_cipher_list: 344, client_tls_1_3_plus_cipher_list: 352, ssl_client_options_set: 360, ssl_client_options_clear: 368, client_ssl_ca_mem_len: 376, client_ssl_key_mem_len: 380, provided_client_ssl_ctx: 384, ka_time: 392, ka_probes: 396, ka_interval: 400, timeout_secs: 404, connect_timeout_secs: 408, bind_iface: 412, timeout_secs_ah_idle: 416, tls_session_timeout: 420, tls_session_cache_max: 424, gid: 428, uid: 432, options: 440, user: 448, count_threads: 456, fd_limit_per_thread: 460, vhost_name: 464, external_baggage_free_on_destroy: 472, pt_serv_buf_size: 480, fops: 488, caps: 496, count_caps: 512, foreign_loops: 520, signal_cb: 528, pcontext: 536, finalize: 544, finalize_arg: 552, listen_accept_role: 560, listen_accept_protocol: 568, pprotocols: 576, username: 584, groupname: 592, unix_socket_perms: 600, system_ops: 608, retry_and_idle_policy: 616, register_notifier_list: 624, rlimit_nofile: 632, early_smd_cb: 640, early_smd_opaque: 648, early_smd_class_filter: 656, smd_ttl_us: 664, smd_queue_depth: 672, fo_listen_queue: 676, event_lib_custom: 680, log_cx: 688, http_nsc_filepath: 696, http_nsc_heap_max_footprint: 704, http_nsc_heap_max_items: 712, http_nsc_heap_max_payload: 720, _unused: 728});

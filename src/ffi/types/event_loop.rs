@@ -24,7 +24,7 @@ pub const LWS_EV_STOP: c_uint = 8;
 pub enum lws_event_lib_ops_flags {
     /// No flag in this version: its value is 0.
     LELOF_DESTROY_FINAL = 0,
-    /// The loop is poll() in the service call itself.
+    /// The loop is `poll()` in the service call itself.
     LELOF_ISPOLL = 1,
 }
 c_enum!(lws_event_lib_ops_flags);

@@ -14,6 +14,7 @@ pub struct lws_plugin_header {
     /// The plugin's name.
     pub name: *const c_char,
     /// Its kind: `"lws_protocol_plugin"`, `"lws_evlib_plugin"`.
+    #[allow(clippy::pub_underscore_fields, reason = "the C API's name")]
     pub _class: *const c_char,
     /// `LWS_BUILD_HASH` of the headers it was compiled with.
     pub lws_build_hash: *const c_char,
