@@ -59,7 +59,7 @@ static void
 writing(void)
 {
 	static const uint8_t v4[] = { 10, 1, 2, 3 };
-	static const uint8_t v6[] = { 0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1 };
+	static const uint8_t v6[] = { 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 1, 0, 1, 0, 1, 0, 1 };
 	char text[64];
 	lws_sockaddr46 sa;
 	size_t size;

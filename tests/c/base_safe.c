@@ -77,6 +77,11 @@ text(void)
 	CHECK(lws_urlencode(fresh(), NULL, 5) == buf && !buf[0]);
 	CHECK(lws_urlencode(fresh(), "x", 0) == buf && intact(0));
 	CHECK(lws_urlencode(fresh(), "x", -1) == buf && intact(0));
+	CHECK(!strcmp(lws_urlencode(fresh(), "a%b c", 8), "a%25b+c") && intact(8));
+	CHECK(!strcmp(lws_urlencode(buf, "a%b c", 7), "a%25b+"));
+	CHECK(!strcmp(lws_urlencode(buf, "a%b c", 5), "a%25"));
+	CHECK(!strcmp(lws_urlencode(buf, "a%b c", 4), "a"));
+	CHECK(!strcmp(lws_urlencode(buf, "a%b c", 1), ""));
 	CHECK(lws_urldecode(NULL, "x", 5) == -1);
 	CHECK(lws_urldecode(fresh(), NULL, 5) == -1 && intact(0));
 	CHECK(lws_urldecode(fresh(), "x", -1) == -1 && intact(0));
@@ -86,14 +91,22 @@ text(void)
 	CHECK(!lws_sql_purify(NULL, "x", 5));
 	CHECK(lws_sql_purify(fresh(), NULL, 5) == buf && !buf[0]);
 	CHECK(lws_sql_purify(fresh(), "x", 0) == buf && intact(0));
+	CHECK(!strcmp(lws_sql_purify(fresh(), "a'b'", 7), "a''b''") && intact(7));
+	CHECK(!strcmp(lws_sql_purify(buf, "a'b'", 6), "a''b"));
+	CHECK(!strcmp(lws_sql_purify(buf, "a'b'", 1), ""));
 	CHECK(!lws_json_purify(NULL, "x", 5, NULL));
 	CHECK(lws_json_purify(fresh(), "x", 0, &used) == buf && intact(0) && !used);
-	CHECK(lws_json_purify(fresh(), "\n\n\n\n\n\n\n\n\n\n", 12, &used) == buf && intact(12) && used == 3);
+	CHECK(lws_json_purify(fresh(), "\n\n\n\n\n\n\n\n\n\n", 12, &used) == buf && intact(12) && used == 5);
+	CHECK(lws_json_purify(fresh(), "\\\x01", 9, &used) == buf && intact(9) && used == 2);
+	CHECK(!strcmp(buf, "\\\\\\u0001") && lws_json_purify_len("\\\x01") == 8);
+	CHECK(lws_json_purify(buf, "\\\x01", 8, &used) == buf && !strcmp(buf, "\\\\") && used == 1);
 	CHECK(lws_json_purify_len(NULL) == 0);
 	lws_filename_purify_inplace(NULL);
 
 	CHECK(lws_hex_to_byte_array(NULL, &byte, 1) == -1);
 	CHECK(lws_hex_to_byte_array("00", NULL, 1) == -1);
+	CHECK(lws_hex_to_byte_array("0a1b", (uint8_t *)fresh(), 2) == 2 && buf[1] == 0x1b && intact(2));
+	CHECK(lws_hex_to_byte_array("0a1b", (uint8_t *)fresh(), 1) == -1 && intact(1));
 	CHECK(lws_hex_to_byte_array("00", &byte, -1) == -1 && byte == 7);
 	lws_hex_from_byte_array(&byte, 1, NULL, 5);
 	fresh();
@@ -124,6 +137,9 @@ text(void)
 	CHECK(lws_humanize(NULL, 5, 1, humanize_schema_si) == 0);
 	CHECK(lws_humanize(fresh(), 0, 1, humanize_schema_si) == 0 && intact(0));
 	CHECK(lws_humanize(fresh(), 5, 1, NULL) == 0 && !buf[0]);
+	CHECK(lws_humanize(fresh(), 4, 1536, humanize_schema_si) == 4 && !strcmp(buf, "1.5") && intact(4));
+	CHECK(lws_humanize(fresh(), 20, ~(uint64_t)0, humanize_schema_si) == 11);
+	CHECK(!strncmp(buf, "16383.", 6) && !strcmp(buf + 9, "Pi"));
 	{
 		static const lws_humanize_unit_t thousands[] = { { "k", 1000 }, { NULL, 0 } };
 		static const lws_humanize_unit_t dozens[] = { { "doz", 12 }, { "", 1 }, { NULL, 0 } };
@@ -273,6 +289,7 @@ beyond(struct lws_log_cx *cx, void *obj, char **p, char *e)
 {
 	(void)cx;
 	(void)obj;
+	memset(*p, 'p', (size_t)(e - *p));
 	*p = e + 1000;
 }
 
