@@ -10,19 +10,14 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cbindgen::{
-    Bindings, Builder, Config, DocumentationStyle, EnumConfig, ItemType, Language, Style,
-};
+use cbindgen::{Bindings, Builder, Config, DocumentationStyle, EnumConfig, ItemType, Language, Style};
 
 /// Rust names of `types/foreign.rs` that are not `enum_x`, and what C calls them.
 const FOREIGN: [(&str, &str); 10] = [
     ("addrinfo", "struct addrinfo"),
     ("bit_of_previous", "unsigned int"),
     ("lws_callback_function", "lws_callback_function *"),
-    (
-        "lws_extension_callback_function",
-        "lws_extension_callback_function *",
-    ),
+    ("lws_extension_callback_function", "lws_extension_callback_function *"),
     ("lws_pollfd", "struct lws_pollfd"),
     ("mount_cache_bits", "unsigned int"),
     ("sockaddr", "struct sockaddr"),
@@ -32,13 +27,7 @@ const FOREIGN: [(&str, &str); 10] = [
 ];
 
 /// C-variadic functions and those that take a `va_list`: their prototypes are in the tail prelude.
-const PROTOTYPES_IN_PRELUDE: [&str; 5] = [
-    "_lws_log",
-    "_lws_log_cx",
-    "_lws_logv",
-    "lws_open",
-    "lws_snprintf",
-];
+const PROTOTYPES_IN_PRELUDE: [&str; 5] = ["_lws_log", "_lws_log_cx", "_lws_logv", "lws_open", "lws_snprintf"];
 
 /// Log levels by the macro suffix and the constant.
 const LOG_LEVELS: [(&str, &str); 12] = [
@@ -65,10 +54,7 @@ fn main() {
 
     let ffi = Sources::read(&root.join("src/ffi"));
     let frozen = env::var("FERROWS_HEADERS").is_ok_and(|v| v == "frozen");
-    for (name, text) in [
-        ("libwebsockets.h", ffi.libwebsockets_h()),
-        ("ferrows.h", ffi.ferrows_h()),
-    ] {
+    for (name, text) in [("libwebsockets.h", ffi.libwebsockets_h()), ("ferrows.h", ffi.ferrows_h())] {
         fs::write(out.join(name), &text).expect("OUT_DIR is writable");
         if !frozen {
             write_if_changed(&root.join("include").join(name), &text);
@@ -102,19 +88,14 @@ impl Sources {
             }
         }
         files.sort();
-        Self {
-            dir: dir.to_owned(),
-            files,
-        }
+        Self { dir: dir.to_owned(), files }
     }
 
     /// `libwebsockets.h`: enums and constants first, because C has no forward declaration of an
     /// enum and the function types of the prelude need them.
     fn libwebsockets_h(&self) -> String {
-        let rust: Vec<&PathBuf> = self
-            .rust()
-            .filter(|path| !is_named(path, "foreign.rs") && !is_named(path, "stats.rs"))
-            .collect();
+        let rust: Vec<&PathBuf> =
+            self.rust().filter(|path| !is_named(path, "foreign.rs") && !is_named(path, "stats.rs")).collect();
         let names = declared_names(&rust);
         let mut text = self.prelude("libwebsockets-head.h");
         text += &self.bindings(&rust, &names.all, &[ItemType::Enums, ItemType::Constants]);
@@ -136,18 +117,13 @@ impl Sources {
             ],
         );
         text.push('\n');
-        text += &self
-            .prelude("libwebsockets-tail.h")
-            .replace("@LOG_LEVELS@\n", &log_level_macros());
+        text += &self.prelude("libwebsockets-tail.h").replace("@LOG_LEVELS@\n", &log_level_macros());
         text
     }
 
     /// `ferrows.h`: what `stats.rs` exports. `opaque.rs` is read for the handles in its signatures.
     fn ferrows_h(&self) -> String {
-        let stats: Vec<&PathBuf> = self
-            .rust()
-            .filter(|path| is_named(path, "stats.rs"))
-            .collect();
+        let stats: Vec<&PathBuf> = self.rust().filter(|path| is_named(path, "stats.rs")).collect();
         let names = declared_names(&stats);
         let handles = self.rust().filter(|path| is_named(path, "opaque.rs"));
         let rust: Vec<&PathBuf> = stats.iter().copied().chain(handles).collect();
@@ -165,8 +141,7 @@ impl Sources {
     }
 
     fn prelude(&self, name: &str) -> String {
-        fs::read_to_string(self.dir.join("header").join(name))
-            .expect("the preludes are part of the sources")
+        fs::read_to_string(self.dir.join("header").join(name)).expect("the preludes are part of the sources")
     }
 
     fn bindings(&self, rust: &[&PathBuf], include: &[String], kinds: &[ItemType]) -> String {
@@ -199,14 +174,10 @@ impl Sources {
 
     /// C spellings of the names of `foreign.rs`.
     fn foreign_names(&self) -> HashMap<String, String> {
-        let mut names: HashMap<String, String> = FOREIGN
-            .map(|(rust, c)| (rust.to_owned(), c.to_owned()))
-            .into();
-        let foreign = self
-            .files
-            .iter()
-            .find(|path| is_named(path, "foreign.rs"))
-            .expect("part of the sources");
+        let mut names: HashMap<String, String> =
+            FOREIGN.map(|(rust, c)| (rust.to_owned(), c.to_owned())).into();
+        let foreign =
+            self.files.iter().find(|path| is_named(path, "foreign.rs")).expect("part of the sources");
         for name in declared(&read(foreign), "type") {
             if let Some(c) = name.strip_prefix("enum_") {
                 names.insert(name.clone(), format!("enum {c}"));
@@ -225,10 +196,7 @@ struct Names {
 }
 
 fn declared_names(files: &[&PathBuf]) -> Names {
-    let mut names = Names {
-        all: Vec::new(),
-        structs: Vec::new(),
-    };
+    let mut names = Names { all: Vec::new(), structs: Vec::new() };
     for text in files.iter().map(|path| read(path)) {
         names.structs.extend(declared(&text, "struct"));
         for kind in ["struct", "union", "enum", "type"] {
@@ -243,11 +211,7 @@ fn declared(text: &str, kind: &str) -> Vec<String> {
     let start = format!("pub {kind} ");
     text.lines()
         .filter_map(|line| line.strip_prefix(&start))
-        .map(|rest| {
-            rest.chars()
-                .take_while(|c| c.is_alphanumeric() || *c == '_')
-                .collect()
-        })
+        .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
         .collect()
 }
 
@@ -270,8 +234,7 @@ fn c_comments(text: &str) -> String {
                 writeln!(c, "{indent}/// The caller guarantees:").expect("a String takes it");
             }
             Some(_) => {
-                writeln!(c, "{}", line.replace("[`", "`").replace("`]", "`"))
-                    .expect("a String takes it");
+                writeln!(c, "{}", line.replace("[`", "`").replace("`]", "`")).expect("a String takes it");
             }
             None => writeln!(c, "{}", line.trim_end()).expect("a String takes it"),
         }
@@ -320,17 +283,10 @@ fn log_level_macros() -> String {
 
 /// C bodies of what Rust cannot define: C-variadic functions.
 fn compile_shims(files: &[PathBuf]) {
-    let shims: Vec<&PathBuf> = files
-        .iter()
-        .filter(|path| path.extension().is_some_and(|e| e == "c"))
-        .collect();
+    let shims: Vec<&PathBuf> =
+        files.iter().filter(|path| path.extension().is_some_and(|e| e == "c")).collect();
     if !shims.is_empty() {
-        cc::Build::new()
-            .files(shims)
-            .std("c99")
-            .warnings(true)
-            .extra_warnings(true)
-            .compile("ferrows_shims");
+        cc::Build::new().files(shims).std("c99").warnings(true).extra_warnings(true).compile("ferrows_shims");
     }
 }
 
@@ -339,10 +295,7 @@ fn write_if_changed(path: &Path, text: &str) {
         return;
     }
     if let Err(error) = fs::write(path, text) {
-        println!(
-            "cargo:warning={} is stale and cannot be written: {error}",
-            path.display()
-        );
+        println!("cargo:warning={} is stale and cannot be written: {error}", path.display());
     }
 }
 

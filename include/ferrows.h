@@ -9,5 +9,78 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/// The library instance: threads' service state, virtual hosts, timers.
+struct lws_context;
+
+/// One kind of resource.
+struct ferrows_resource_stats {
+    /// How many exist now.
+    uint64_t live;
+    /// The most that ever existed at once.
+    uint64_t peak;
+    /// How many were ever made.
+    uint64_t total;
+    /// Bytes held by the live ones, as far as the library allocated them.
+    uint64_t bytes;
+};
+
+/// The resources of a context. New members are only ever added at the end.
+struct ferrows_stats {
+    /// The context itself.
+    struct ferrows_resource_stats context;
+    /// Virtual hosts.
+    struct ferrows_resource_stats vhost;
+    /// `struct lws` of every sort: the event pipe, listening sockets, connections, streams.
+    struct ferrows_resource_stats wsi;
+    /// HTTP/2 streams.
+    struct ferrows_resource_stats h2_stream;
+    /// Header tables ("ah").
+    struct ferrows_resource_stats ah;
+    /// Per-session memory.
+    struct ferrows_resource_stats session;
+    /// Descriptors that the event loop was shown and not told to forget.
+    struct ferrows_resource_stats fd;
+    /// Running timeouts and timers of wsi; the program's own `lws_sul` are not counted.
+    struct ferrows_resource_stats timer;
+    /// Connections with output that the kernel has not taken yet, and its bytes.
+    struct ferrows_resource_stats buffered;
+    /// Turns of the loop: calls of the service functions.
+    uint64_t loop_turns;
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/// Fills `stats` with the context's resources. `size` is `sizeof *stats` as the program was compiled: a library that
+/// knows more fills no more than that, one that knows less zeroes the rest.
+///
+/// 0, or -1 when a pointer is NULL. Allowed in every callback and event loop operation.
+///
+/// The caller guarantees:
+/// `cx` is NULL or a context that has not been destroyed; `stats` is NULL or has room for `size` bytes. Service thread
+/// only.
+int ferrows_context_stats(const struct lws_context *cx, struct ferrows_stats *stats, size_t size);
+
+/// Writes the statistics as one line of JSON, NUL-terminated, cut at `len` bytes.
+///
+/// Returns the length of the whole text without the NUL, as snprintf(3): it was cut if that is `len` or more. `buf` may be
+/// NULL when `len` is 0. -1 when `cx` is NULL.
+///
+/// The caller guarantees:
+/// `cx` is NULL or a context that has not been destroyed; `buf` has room for `len` bytes. Service thread only.
+int ferrows_context_stats_json(const struct lws_context *cx,
+                               char *buf,
+                               size_t len);
+
+/// Logs the statistics at `LLL_NOTICE`, a line a kind. NULL is ignored.
+///
+/// The caller guarantees:
+/// `cx` is NULL or a context that has not been destroyed. Service thread only.
+void ferrows_context_dump(const struct lws_context *cx);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
 
 #endif

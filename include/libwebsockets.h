@@ -83,6 +83,9 @@
 /* lws_add_http_common_headers(): there is no content-length. */
 #define LWS_ILLEGAL_HTTP_CONTENT_LEN ((lws_filepos_t)-1ll)
 
+/* This is ferrows: <ferrows.h> declares what libwebsockets does not have. */
+#define LWS_FERROWS 1
+
 #define LWS_SEND_BUFFER_PRE_PADDING LWS_PRE
 #define LWS_WRITE_RAW LWS_WRITE_HTTP
 
@@ -2376,6 +2379,9 @@ typedef void *lws_list_ptr;
 /// Compares two elements of a singly linked list: positive if `a` belongs behind `b`.
 typedef int (*lws_list_ptr_sort_func_t)(lws_list_ptr a, lws_list_ptr b);
 
+/// Called per custom header of a request: `nlen` bytes of name, not terminated.
+typedef void (*lws_hdr_custom_fe_cb_t)(const char *name, int nlen, void *opaque);
+
 /// A unit for humans.
 struct lws_humanize_unit {
     /// Its name; NULL ends a table.
@@ -2383,6 +2389,28 @@ struct lws_humanize_unit {
     /// How much it is.
     uint64_t factor;
 };
+
+/// Called on the service thread when a timer is due. The timer is not scheduled any more by then.
+typedef void (*sul_cb_t)(struct lws_sorted_usec_list *sul);
+
+/// A timer, embedded in the program's struct. Zero it before the first use; cancel it before its
+/// memory goes away.
+struct lws_sorted_usec_list {
+    /// Links it to the pending timers.
+    struct lws_dll2 list;
+    /// When it is due, on the clock of `lws_now_usecs()`.
+    lws_usec_t us;
+    /// What to call then.
+    sul_cb_t cb;
+    /// By how many microseconds it may be early.
+    uint32_t latency_us;
+};
+
+/// A timer.
+typedef struct lws_sorted_usec_list lws_sorted_usec_list_t;
+
+/// A socket.
+typedef int lws_sockfd_type;
 
 /// State of a UDP wsi.
 struct lws_udp {
@@ -2393,9 +2421,6 @@ struct lws_udp {
     /// Whether the socket is connected.
     uint8_t connected: 1;
 };
-
-/// A socket.
-typedef int lws_sockfd_type;
 
 /// A socket or a file.
 union lws_sock_file_fd {
@@ -2596,9 +2621,6 @@ struct lws_cgi_args {
     int len;
 };
 
-/// Called per custom header of a request: `nlen` bytes of name, not terminated.
-typedef void (*lws_hdr_custom_fe_cb_t)(const char *name, int nlen, void *opaque);
-
 /// A plugin that brings protocols or extensions.
 struct lws_plugin_protocol {
     /// The head.
@@ -2667,25 +2689,6 @@ typedef struct lws_state_manager lws_state_manager_t;
 
 /// A unit for humans.
 typedef struct lws_humanize_unit lws_humanize_unit_t;
-
-/// Called on the service thread when a timer is due. The timer is not scheduled any more by then.
-typedef void (*sul_cb_t)(struct lws_sorted_usec_list *sul);
-
-/// A timer, embedded in the program's struct. Zero it before the first use; cancel it before its
-/// memory goes away.
-struct lws_sorted_usec_list {
-    /// Links it to the pending timers.
-    struct lws_dll2 list;
-    /// When it is due, on the clock of `lws_now_usecs()`.
-    lws_usec_t us;
-    /// What to call then.
-    sul_cb_t cb;
-    /// By how many microseconds it may be early.
-    uint32_t latency_us;
-};
-
-/// A timer.
-typedef struct lws_sorted_usec_list lws_sorted_usec_list_t;
 
 /// A name or bytes from a certificate. The array may be larger than declared: the caller says.
 struct lws_tls_cert_info_ns {
@@ -2934,6 +2937,107 @@ const char *lws_cmdline_option(int argc, const char **argv, const char *val);
 /// `argv` is NULL or has `argc` C strings (or NULLs); `info` is NULL or valid.
 void lws_cmdline_option_handle_builtin(int argc, const char **argv, struct lws_context_creation_info *info);
 
+/// Creates a context: the library's state, its service thread's event pipe, and, unless
+/// `LWS_SERVER_OPTION_EXPLICIT_VHOSTS` is given, one vhost made from the same `info`.
+///
+/// `info` is only read during the call; what its members point to (protocol callbacks, mounts, option lists, the event
+/// loop's operations) must live as long as the context.
+///
+/// Returns NULL after one line at `LLL_ERR` that names the field, its value and the reason: a file that cannot be read,
+/// a certificate and key that do not belong together, a port in use, an event loop that refuses, a field or option that
+/// this library does not honour. NULL for a NULL `info`.
+///
+/// The calling thread becomes the context's service thread; only `lws_cancel_service()` may be called from others.
+///
+/// The caller guarantees:
+/// `info` is NULL or points to a structure as described.
+struct lws_context *lws_create_context(const struct lws_context_creation_info *info);
+
+/// The log context that lines about a context go to.
+///
+/// The caller guarantees:
+/// `cx` is NULL or a context that has not been destroyed.
+struct lws_log_cx *lwsl_context_get_cx(struct lws_context *cx);
+
+/// Puts the context's name before a log line; for `lwsl_cx_*`.
+///
+/// The caller guarantees:
+/// `*p` up to `e` is writable.
+void lws_log_prepend_context(struct lws_log_cx *_cx, void *_obj, char **p, char *e);
+
+/// Destroys a context: closes everything, tells the protocols, frees. Called from inside a callback or an event loop
+/// operation, it completes by itself when the outermost call into the library returns; until then service calls do
+/// nothing. The pointer is invalid from then on. NULL is ignored.
+///
+/// At the end the ledger is checked: anything not freed is named at `LLL_ERR`. `*info.pcontext` becomes NULL.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+void lws_context_destroy(struct lws_context *context);
+
+/// Whether the context's destruction has been asked for: 1 or 0; 1 for NULL.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+int lws_context_is_being_destroyed(struct lws_context *context);
+
+/// `info.user` of the context's creation; NULL for NULL.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+void *lws_context_user(struct lws_context *context);
+
+/// Service threads of the context: 1; 0 for NULL.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed.
+int lws_get_count_threads(struct lws_context *context);
+
+/// Raises `LWS_CALLBACK_PROTOCOL_INIT` where it has not been raised yet, as the first turn of the loop would; 0, or 1
+/// for NULL.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+int lws_protocol_init(struct lws_context *context);
+
+/// The process's user and group, as set by `info.uid`, `info.gid`, `info.username` or `info.groupname`.
+///
+/// The caller guarantees:
+/// `context` is NULL or a live context; `uid` and `gid` are NULL or writable.
+void lws_get_effective_uid_gid(struct lws_context *_context, uid_t *uid, gid_t *gid);
+
+/// The context's first service thread's area for the event lib (`evlib_size_pt` bytes, zeroed, aligned to 16); NULL when
+/// it asked for none, for another `tsi` than 0, and for NULL.
+///
+/// The caller guarantees:
+/// `ctx` is NULL or a context that has not been destroyed. Service thread only.
+void *lws_evlib_tsi_to_evlib_pt(struct lws_context *ctx,
+                                int tsi);
+
+/// As `lws_evlib_tsi_to_evlib_pt()`, for the thread that serves `wsi`.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+void *lws_evlib_wsi_to_evlib_pt(struct lws *wsi);
+
+/// The context of a wsi; NULL for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+struct lws_context *lws_get_context(const struct lws *wsi);
+
+/// Fills `buf` with `len` bytes from the kernel's random source; the number of bytes filled.
+///
+/// The caller guarantees:
+/// `buf` is NULL or has room for `len` bytes.
+size_t lws_get_random(struct lws_context *_context, void *buf, size_t len);
+
+/// The host's name, NUL-terminated, for the life of the process.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed.
+const char *lws_canonical_hostname(struct lws_context *_context);
+
 /// Returns 1 if `d` is in no list, or is NULL; else 0.
 ///
 /// The caller guarantees:
@@ -3043,6 +3147,241 @@ void *_lws_dll2_search_sz_pl(struct lws_dll2_owner *own,
 /// The caller guarantees:
 /// `phead` and `add` are NULL or valid, and the list ends in NULL.
 void lws_list_ptr_insert(lws_list_ptr *phead, lws_list_ptr *add, lws_list_ptr_sort_func_t sort);
+
+/// The length in bytes of header `h` of the request, all its lines joined; 0 when it is absent, when there is no request,
+/// and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_hdr_total_length(struct lws *wsi,
+                         enum lws_token_indexes h);
+
+/// The length in bytes of one fragment of header `h`: a line of a repeated header, or an argument of
+/// `WSI_TOKEN_HTTP_URI_ARGS`; 0 when there is none.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_hdr_fragment_length(struct lws *wsi, enum lws_token_indexes h, int frag_idx);
+
+/// Copies header `h` of the request into `dest`, NUL-terminated, all its lines joined. Returns its length; 0 when it is
+/// absent (`dest` is then empty); -1 when it does not fit in `len` bytes with its NUL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `dest` is NULL or has room for `len` bytes. Service thread only.
+int lws_hdr_copy(struct lws *wsi, char *dest, int len, enum lws_token_indexes h);
+
+/// As `lws_hdr_copy()`, one fragment: a line of a repeated header, or an argument of `WSI_TOKEN_HTTP_URI_ARGS`. -1 also when
+/// there is no such fragment.
+///
+/// The caller guarantees:
+/// As `lws_hdr_copy()`.
+int lws_hdr_copy_fragment(struct lws *wsi,
+                          char *dest,
+                          int len,
+                          enum lws_token_indexes h,
+                          int frag_idx);
+
+/// The length of a request header by name (`nlen` bytes, lower case; a trailing `:` is tolerated); -1 when it is absent.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `name` is NULL or has `nlen` bytes. Service thread only.
+int lws_hdr_custom_length(struct lws *wsi,
+                          const char *name,
+                          int nlen);
+
+/// Copies a request header by name, NUL-terminated: its length; -1 when it is absent or does not fit.
+///
+/// The caller guarantees:
+/// As `lws_hdr_custom_length()`; `dst` is NULL or has room for `len` bytes.
+int lws_hdr_custom_copy(struct lws *wsi, char *dst, int len, const char *name, int nlen);
+
+/// Calls `cb` with the name of each request header that has no token (the name is not NUL-terminated; `nlen` bytes). 0; -1
+/// when there is no request, and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_hdr_custom_name_foreach(struct lws *wsi,
+                                lws_hdr_custom_fe_cb_t cb,
+                                void *opaque);
+
+/// Copies the value of a request's cookie into `buf`, NUL-terminated. `*max` is the room in `buf` before, the value's length
+/// after. 0 when found; nonzero when there is no such cookie, when it does not fit, and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `name` is NULL or a C string; `buf` is NULL or has room for `*max` bytes. Service
+/// thread only.
+int lws_http_cookie_get(struct lws *wsi,
+                        const char *name,
+                        char *buf,
+                        size_t *max);
+
+/// Copies an argument of the request's URL into `buf`, NUL-terminated: the one that starts with `name` (give its `=` too).
+/// Returns a pointer to what follows `name` in `buf`; NULL when there is none, when it does not fit, and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `name` is NULL or a C string; `buf` is NULL or has room for `len` bytes. Service
+/// thread only.
+const char *lws_get_urlarg_by_name(struct lws *wsi,
+                                   const char *name,
+                                   char *buf,
+                                   int len);
+
+/// As `lws_get_urlarg_by_name()`; returns the length of the value, -1 when there is none or it does not fit.
+///
+/// The caller guarantees:
+/// As `lws_get_urlarg_by_name()`.
+int lws_get_urlarg_by_name_safe(struct lws *wsi, const char *name, char *buf, int len);
+
+/// The request's path and method: `*puri_ptr` points at the decoded path, NUL-terminated, for as long as the request lasts;
+/// `*puri_len` is its length. Returns `LWSHUMETH_*`, -1 when there is no request, and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; the others are NULL or writable. Service thread only.
+int lws_http_get_uri_and_method(struct lws *wsi,
+                                char **puri_ptr,
+                                int *puri_len);
+
+/// Gives the request's header table back early; header calls find nothing from then on. 0; -1 for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_http_headers_detach(struct lws *wsi);
+
+/// The name of a token as it stands in a request, `:` included, for the life of the process; NULL for a number that is none.
+const uint8_t *lws_token_to_string(enum lws_token_indexes token);
+
+/// Writes one response header line at `*p` and moves `*p` behind it. `name` may end with `:` and is written in lower case;
+/// a NULL name is refused. CR, LF and NUL in the value are refused.
+///
+/// 0; 1, and nothing written, when it does not fit before `end` or is refused.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `name` is NULL or a C string; `value` has `length` bytes; `*p` up to `end` is
+/// writable. Service thread only.
+int lws_add_http_header_by_name(struct lws *wsi,
+                                const uint8_t *name,
+                                const uint8_t *value,
+                                int length,
+                                uint8_t **p,
+                                uint8_t *end);
+
+/// As `lws_add_http_header_by_name()`, with the name of `token`.
+///
+/// The caller guarantees:
+/// As `lws_add_http_header_by_name()`.
+int lws_add_http_header_by_token(struct lws *wsi,
+                                 enum lws_token_indexes token,
+                                 const uint8_t *value,
+                                 int length,
+                                 uint8_t **p,
+                                 uint8_t *end);
+
+/// Writes a `content-length` line. 0, or 1 when it does not fit.
+///
+/// The caller guarantees:
+/// As `lws_add_http_header_by_name()`.
+int lws_add_http_header_content_length(struct lws *wsi, lws_filepos_t content_length, uint8_t **p, uint8_t *end);
+
+/// Starts a response head: the status line and the headers that the vhost adds to every response. `code` may carry
+/// `LWSAHH_FLAG_NO_SERVER_NAME`. 0, or 1 when it does not fit.
+///
+/// The caller guarantees:
+/// As `lws_add_http_header_by_name()`.
+int lws_add_http_header_status(struct lws *wsi, uint32_t code, uint8_t **p, uint8_t *end);
+
+/// Starts a response head with status, `content-type` (NULL for none) and `content-length`. With
+/// `LWS_ILLEGAL_HTTP_CONTENT_LEN` there is no length: the end of the body is the end of the stream on HTTP/2, of the
+/// connection on HTTP/1. 0, or 1 when it does not fit.
+///
+/// The caller guarantees:
+/// As `lws_add_http_header_by_name()`; `content_type` is NULL or a C string.
+int lws_add_http_common_headers(struct lws *wsi,
+                                uint32_t code,
+                                const char *content_type,
+                                lws_filepos_t content_len,
+                                uint8_t **p,
+                                uint8_t *end);
+
+/// Ends a response head. 0, or 1 when there is no room.
+///
+/// The caller guarantees:
+/// As `lws_add_http_header_by_name()`.
+int lws_finalize_http_header(struct lws *wsi, uint8_t **p, uint8_t *end);
+
+/// Ends the response head that was built from `start` to `*p`, and sends it. 0, or 1 when there is no room or it cannot be
+/// sent.
+///
+/// The caller guarantees:
+/// As `lws_add_http_header_by_name()`; `start` up to `*p` is the head.
+int lws_finalize_write_http_header(struct lws *wsi,
+                                   uint8_t *start,
+                                   uint8_t **p,
+                                   uint8_t *end);
+
+/// The program has answered the request. On a kept HTTP/1 connection the next one is served, after the rest of this
+/// request's body, if any, has been thrown away; a stream ends.
+///
+/// Returns 1 when the connection or stream will close, so that the callback can `return -1`, else 0; 1 for NULL. The session
+/// memory and the headers stay valid until the callback returns.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_http_transaction_completed(struct lws *wsi);
+
+/// Answers with a status and a small HTML page that shows it and `html_body` (NULL for nothing more, else markup that is
+/// inserted as it is). A 404 is a redirect to `info.error_document_404`, when there is one.
+///
+/// 0, or 1 when it could not be sent, and for NULL; the caller completes the transaction.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `html_body` is NULL or a C string. Service thread only.
+int lws_return_http_status(struct lws *wsi,
+                           uint32_t code,
+                           const char *html_body);
+
+/// Builds a redirect to `loc` (`len` bytes) at `*p`, sends it, and ends the stream on HTTP/2. Returns the number of bytes
+/// written, -1 when it does not fit before `end` or cannot be sent; the caller completes the transaction.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `loc` has `len` bytes; `*p` up to `end` is writable. Service thread only.
+int lws_http_redirect(struct lws *wsi,
+                      int code,
+                      const uint8_t *loc,
+                      int len,
+                      uint8_t **p,
+                      uint8_t *end);
+
+/// Answers with a file, in pieces as the peer takes them; `LWS_CALLBACK_HTTP_FILE_COMPLETION` follows. A file that cannot
+/// be opened is a 404.
+///
+/// `content_type` is NULL for none; `other_headers` are `other_headers_len` bytes of header lines, as
+/// `lws_add_http_header_*()` write them. 0 when it is being sent, -1 when it cannot be, and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `file` is NULL or a C string, `content_type` too; `other_headers` has its bytes.
+/// Service thread only.
+int lws_serve_http_file(struct lws *wsi,
+                        const char *file,
+                        const char *content_type,
+                        const char *other_headers,
+                        int other_headers_len);
+
+/// Marks the transaction as one that has no end (server-sent events): it is not timed out. 0; 1 for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_http_mark_sse(struct lws *wsi);
+
+/// What a protocol's callback does with the reasons it does not handle itself: requests get a 404, bodies that have been
+/// received a 200, sent files complete their transaction. Returns what the callback should return.
+///
+/// The caller guarantees:
+/// As for any callback: called by one, with its own arguments.
+int lws_callback_http_dummy(struct lws *wsi,
+                            enum lws_callback_reasons reason,
+                            void *_user,
+                            void *_in,
+                            size_t _len);
 
 /// Writes `value` to `buf`, which has room for `len` bytes, in the first unit of `schema` that it is at least
 /// one of: "1.512Ki".
@@ -3177,8 +3516,8 @@ void lws_log_use_cx_file(struct lws_log_cx *cx, int change);
 /// Writes `string` to `escaped`, which has room for `len` bytes, with each `'` doubled for use in a quoted
 /// SQL literal, and returns `escaped`.
 ///
-/// The result always ends in a NUL; it is cut before what does not fit, never between two quotes. They must
-/// not overlap. A NULL `string` gives an empty result; if `escaped` is NULL or `len` is 0, nothing is written.
+/// The result always ends in a NUL, and is cut where fewer than 3 bytes of room are left. They must not
+/// overlap. A NULL `string` gives an empty result; if `escaped` is NULL or `len` is 0, nothing is written.
 ///
 /// The caller guarantees:
 /// `escaped` is NULL or has room for `len` bytes; `string` is NULL or a C string.
@@ -3188,9 +3527,9 @@ const char *lws_sql_purify(char *escaped, const char *string, size_t len);
 /// returns `escaped`.
 ///
 /// Control characters, `"`, `\` and everything that is not ASCII are escaped: the bytes of UTF-8 one by one,
-/// so they come back as Latin-1. The result always ends in a NUL; it is cut before what does not fit, never
-/// within an escape. `in_used`, unless NULL, is set to how many bytes of `string` it covers. They must not
-/// overlap. A NULL `string` gives an empty result and leaves `in_used` alone; if `escaped` is NULL or `len` is not
+/// so they come back as Latin-1. The result always ends in a NUL, and is cut where fewer than 7 bytes of room
+/// are left; `in_used`, unless NULL, is set to how many bytes of `string` it covers. They must not overlap.
+/// A NULL `string` gives an empty result and leaves `in_used` alone; if `escaped` is NULL or `len` is not
 /// positive, nothing is written but a 0 to `in_used`.
 ///
 /// The caller guarantees:
@@ -3265,6 +3604,78 @@ uint32_t lws_ser_ru32be(const uint8_t *b);
 /// `b` is NULL or has 8 bytes.
 uint64_t lws_ser_ru64be(const uint8_t *b);
 
+/// Waits for events and services them: as long as until the next timer if `timeout_ms` is 0 or more (the value itself
+/// does not matter, as in lws), not at all if it is negative.
+///
+/// 0 when the program should go on; -1 when the context is being destroyed, and for NULL; 1 when the event loop's
+/// `run_pt` has run. With a custom event loop that has no `run_pt`, poll(2) over the library's own descriptors.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+int lws_service(struct lws_context *context, int timeout_ms);
+
+/// `lws_service()` for one service thread; there is thread 0 only, and -1 for any other.
+///
+/// The caller guarantees:
+/// As `lws_service()`.
+int lws_service_tsi(struct lws_context *context, int timeout_ms, int tsi);
+
+/// Services one descriptor that poll(2) found ready: for programs with their own loop.
+///
+/// `pollfd->fd` may be anybody's; `pollfd->revents` says what happened, one bit or several. `pollfd->events` is not
+/// looked at: the library knows what it waits for.
+///
+/// 0: handled (`revents` is cleared), or not one of the library's descriptors (`revents` stays). 1: the wsi of the
+/// descriptor is gone, and so is its entry in the program's table. -1: the context is being destroyed, or NULL.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed; `pollfd` is NULL or points to a structure that stays where
+/// it is during the call, though what it holds may be changed by the event loop's operations. Service thread only.
+int lws_service_fd(struct lws_context *context,
+                   struct lws_pollfd *pollfd);
+
+/// `lws_service_fd()` for one service thread; there is thread 0 only, and -1 for any other.
+///
+/// The caller guarantees:
+/// As `lws_service_fd()`.
+int lws_service_fd_tsi(struct lws_context *context, struct lws_pollfd *pollfd, int tsi);
+
+/// To be called before the program's loop waits: runs due timers, PROTOCOL_INIT where it has not been raised, and
+/// everything that can go on without an event.
+///
+/// Returns how many milliseconds the loop may wait, at most `timeout_ms`: until the next timer, rounded up; 0 only if
+/// calling again at once makes progress. 1 for NULL.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+int lws_service_adjust_timeout(struct lws_context *context, int timeout_ms, int tsi);
+
+/// Everything that can be done without waiting; 0, -1 for NULL. For event libs.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+int _lws_plat_service_forced_tsi(struct lws_context *context, int tsi);
+
+/// Makes the loop come back soon; every protocol then gets `LWS_CALLBACK_EVENT_WAIT_CANCELLED`.
+///
+/// The only function that may be called from any thread, and from signal handlers. NULL is ignored.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed, and is not destroyed during the call.
+void lws_cancel_service(struct lws_context *context);
+
+/// `lws_cancel_service()` for the service thread of `wsi`. Service thread only.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context.
+void lws_cancel_service_pt(struct lws *wsi);
+
+/// The wsi that owns descriptor `fd`; NULL when it is none of the context's, and for NULL.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+struct lws *wsi_from_fd(const struct lws_context *context, int fd);
+
 /// Copies the string `src` to `dest`, at most `size` bytes with the NUL that is always written.
 ///
 /// The rest of the `size` bytes is filled with NULs, as `strncpy()` does. Returns `dest`. If `src` is NULL,
@@ -3296,7 +3707,7 @@ int lws_strcmp_wildcard(const char *wildcard, size_t wlen, const char *check, si
 /// Writes `string` URL-encoded to `escaped`, which has room for `len` bytes, and returns `escaped`.
 ///
 /// Letters and digits are kept, a space becomes `+`, everything else `%XX`. The result always ends in a NUL;
-/// it is cut before what does not fit, never within an escape. They must not overlap. A NULL `string` gives an empty
+/// it is cut where fewer than 4 bytes of room are left. They must not overlap. A NULL `string` gives an empty
 /// result; if `escaped` is NULL or `len` is not positive, nothing is written.
 ///
 /// The caller guarantees:
@@ -3319,8 +3730,9 @@ int lws_urldecode(char *string, const char *escaped, int len);
 
 /// Converts a hex string like "0a1B" at `h` to bytes at `dest`.
 ///
-/// Returns how many bytes it gave; -1 if the string has an odd number of digits or other characters, they
-/// are more than `max`, or a pointer is NULL. `dest` is written up to where it went wrong.
+/// Returns how many bytes it gave; -1 if the string has an odd number of digits or other characters, or a
+/// pointer is NULL, or unless `max` is **greater** than that number (as in libwebsockets: the string's end
+/// has to be seen). `dest` is written up to where it went wrong.
 ///
 /// The caller guarantees:
 /// `h` is NULL or a C string; `dest` is NULL or has room for `max` bytes.
@@ -3349,6 +3761,59 @@ int lws_timingsafe_bcmp(const void *a, const void *b, uint32_t len);
 /// `p` is NULL or `len` bytes are writable there.
 void lws_explicit_bzero(void *p, size_t len);
 
+/// Schedules `cb` to be called on the service thread in `us` microseconds, replacing what `sul` was scheduled for;
+/// `LWS_SET_TIMER_USEC_CANCEL` cancels. `sul` must have been zeroed once before its first use, and must be cancelled before
+/// its memory goes away. It is not scheduled any more when `cb` is called, so `cb` may schedule it again.
+///
+/// There is thread 0 only; another `tsi`, and NULL, are ignored.
+///
+/// The caller guarantees:
+/// `ctx` is NULL or a context that has not been destroyed; `sul` is NULL or as described. Service thread only.
+void lws_sul_schedule(struct lws_context *ctx,
+                      int tsi,
+                      lws_sorted_usec_list_t *sul,
+                      sul_cb_t _cb,
+                      lws_usec_t _us);
+
+/// As `lws_sul_schedule()`, for systems that suspend; the same here.
+///
+/// The caller guarantees:
+/// As `lws_sul_schedule()`.
+void lws_sul_schedule_wakesuspend(struct lws_context *ctx,
+                                  int tsi,
+                                  lws_sorted_usec_list_t *sul,
+                                  sul_cb_t _cb,
+                                  lws_usec_t _us);
+
+/// Schedules `sul` for the absolute time in `sul->us`, on the clock of `lws_now_usecs()`, with `sul->cb`.
+///
+/// The caller guarantees:
+/// As `lws_sul_schedule()`; `sul->cb` and `sul->us` are set.
+void lws_sul2_schedule(struct lws_context *context, int tsi, int _flags, lws_sorted_usec_list_t *sul);
+
+/// Cancels `sul`; nothing happens if it is not scheduled, or NULL.
+///
+/// The caller guarantees:
+/// `sul` is NULL, zeroed, or was scheduled on a context that lives. Service thread only.
+void lws_sul_cancel(lws_sorted_usec_list_t *sul);
+
+/// Raises `LWS_CALLBACK_TIMER` on the wsi's protocol once, `usecs` microseconds from now;
+/// `LWS_SET_TIMER_USEC_CANCEL` cancels. NULL is ignored.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+void lws_set_timer_usecs(struct lws *wsi, lws_usec_t usecs);
+
+/// Closes the wsi in `secs` seconds unless another call replaces or (`NO_PENDING_TIMEOUT`, or 0 seconds) clears the
+/// timeout. `LWS_TO_KILL_ASYNC` closes it when the loop is reached next; `LWS_TO_KILL_SYNC` before the call returns, or,
+/// inside a callback, when that has returned. NULL is ignored.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+void lws_set_timeout(struct lws *wsi,
+                     enum pending_timeout reason,
+                     int secs);
+
 extern void ferrows_log(void);
 
 extern void ferrows_logv(void);
@@ -3358,6 +3823,346 @@ extern void ferrows_log_cx(void);
 extern void ferrows_snprintf(void);
 
 extern void ferrows_open(void);
+
+/// Adds a vhost to a context; `info` as for `lws_create_context()`. It listens when the call returns.
+///
+/// Vhosts may share a port (and `iface`): TLS clients choose by SNI, requests by `Host` or `:authority`, and the first
+/// vhost of the port takes the rest.
+///
+/// Returns NULL after one `LLL_ERR` line that names the field, its value and the reason, and for NULL arguments.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed; `info` is NULL or as for `lws_create_context()`. Service
+/// thread only; allowed in callbacks.
+struct lws_vhost *lws_create_vhost(struct lws_context *context, const struct lws_context_creation_info *info);
+
+/// Closes everything of a vhost: its listening socket (a vhost on the same port takes it over), its connections. The
+/// vhost ends with its last wsi: PROTOCOL_DESTROY, `info.finalize`. NULL is ignored.
+///
+/// The caller guarantees:
+/// `vh` is NULL or a vhost of a live context. Service thread only; allowed in callbacks, also of the vhost itself.
+void lws_vhost_destroy(struct lws_vhost *vh);
+
+/// The vhost of a wsi; NULL for NULL, and for the event pipe, which has none.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+struct lws_vhost *lws_get_vhost(struct lws *wsi);
+
+/// A vhost's name, for its life; NULL for NULL.
+///
+/// The caller guarantees:
+/// `vhost` is NULL or a vhost of a live context. Service thread only.
+const char *lws_get_vhost_name(struct lws_vhost *vhost);
+
+/// The vhost called `name`; NULL when there is none, and for NULL.
+///
+/// The caller guarantees:
+/// `context` is NULL or a live context, `name` is NULL or a C string. Service thread only.
+struct lws_vhost *lws_get_vhost_by_name(struct lws_context *context, const char *name);
+
+/// The port a vhost was asked to listen on, as in `info.port`; -1 for NULL.
+///
+/// The caller guarantees:
+/// `vhost` is NULL or a vhost of a live context. Service thread only.
+int lws_get_vhost_port(struct lws_vhost *vhost);
+
+/// The port a vhost really listens on, also where `info.port` was 0; -1 for NULL, 0 where there is none.
+///
+/// The caller guarantees:
+/// `vhost` is NULL or a vhost of a live context. Service thread only.
+int lws_get_vhost_listen_port(struct lws_vhost *vhost);
+
+/// `info.iface` of a vhost, for its life, or NULL.
+///
+/// The caller guarantees:
+/// `vhost` is NULL or a vhost of a live context. Service thread only.
+const char *lws_get_vhost_iface(struct lws_vhost *vhost);
+
+/// `info.user` of a vhost's creation; NULL for NULL.
+///
+/// The caller guarantees:
+/// `vhost` is NULL or a vhost of a live context. Service thread only.
+void *lws_get_vhost_user(struct lws_vhost *vhost);
+
+/// The same as `lws_get_vhost_user()`.
+///
+/// The caller guarantees:
+/// As `lws_get_vhost_user()`.
+void *lws_vhost_user(struct lws_vhost *vhost);
+
+/// A vhost's name for logs, for its life; a placeholder for NULL.
+///
+/// The caller guarantees:
+/// `vh` is NULL or a vhost of a live context. Service thread only.
+const char *lws_vh_tag(struct lws_vhost *vh);
+
+/// The protocol a wsi is bound to, in the vhost's own copy of the table; NULL for NULL and for the event pipe.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+const struct lws_protocols *lws_get_protocol(struct lws *wsi);
+
+/// The same as `lws_get_protocol()`.
+///
+/// The caller guarantees:
+/// As `lws_get_protocol()`.
+const struct lws_protocols *lws_protocol_get(struct lws *wsi);
+
+/// The protocol called `name` in a vhost's table; NULL when there is none, and for NULL.
+///
+/// The caller guarantees:
+/// `vh` is NULL or a vhost of a live context, `name` is NULL or a C string. Service thread only.
+const struct lws_protocols *lws_vhost_name_to_protocol(struct lws_vhost *vh, const char *name);
+
+/// Allocates `size` zeroed bytes, aligned to 16, for a protocol on a vhost; freed by the library after PROTOCOL_DESTROY.
+///
+/// A second call for the same pair returns the first allocation. NULL for NULL, for a size below 1, and for a protocol
+/// that the vhost does not have.
+///
+/// The caller guarantees:
+/// `vhost` is NULL or a vhost of a live context, `prot` is NULL or a protocol. Service thread only.
+void *lws_protocol_vh_priv_zalloc(struct lws_vhost *vhost,
+                                  const struct lws_protocols *prot,
+                                  int size);
+
+/// What `lws_protocol_vh_priv_zalloc()` gave for the pair, or NULL.
+///
+/// The caller guarantees:
+/// As `lws_protocol_vh_priv_zalloc()`.
+void *lws_protocol_vh_priv_get(struct lws_vhost *vhost, const struct lws_protocols *prot);
+
+/// Asks for a writeable callback on every connection and stream that is bound to `protocol` on `vhost`. 0; -1 for NULL.
+///
+/// The caller guarantees:
+/// `vhost` is NULL or a vhost of a live context, `protocol` is NULL or a protocol. Service thread only.
+int lws_callback_on_writable_all_protocol_vhost(const struct lws_vhost *vhost, const struct lws_protocols *protocol);
+
+/// As `lws_callback_on_writable_all_protocol_vhost()`, on every vhost that has a protocol of that name.
+///
+/// The caller guarantees:
+/// `context` is NULL or a live context, `protocol` is NULL or a protocol. Service thread only.
+int lws_callback_on_writable_all_protocol(const struct lws_context *context, const struct lws_protocols *protocol);
+
+/// Calls `protocol`'s callback with `reason`, `argp` and `len` for every wsi bound to it on `vh`. A callback that
+/// returns nonzero closes its wsi. 0; 1 for NULL.
+///
+/// The caller guarantees:
+/// `vh` is NULL or a vhost of a live context, `protocol` is NULL or a protocol; `argp` is what the callback expects.
+/// Service thread only.
+int lws_callback_all_protocol_vhost_args(struct lws_vhost *vh,
+                                         const struct lws_protocols *protocol,
+                                         int reason,
+                                         void *argp,
+                                         size_t len);
+
+/// As `lws_callback_all_protocol_vhost_args()`, with NULL and 0.
+///
+/// The caller guarantees:
+/// As `lws_callback_all_protocol_vhost_args()`.
+int lws_callback_all_protocol_vhost(struct lws_vhost *vh, const struct lws_protocols *protocol, int reason);
+
+/// As `lws_callback_all_protocol_vhost()`, on every vhost that has a protocol of that name.
+///
+/// The caller guarantees:
+/// `context` is NULL or a live context, `protocol` is NULL or a protocol. Service thread only.
+int lws_callback_all_protocol(struct lws_context *context, const struct lws_protocols *protocol, int reason);
+
+/// Calls every protocol of the wsi's vhost once, with the wsi; nonzero if one of them returned nonzero.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `in` is what the callbacks expect. Service thread only.
+int lws_callback_vhost_protocols(struct lws *wsi, int reason, void *in, size_t len);
+
+/// The log context that lines about a vhost go to.
+///
+/// The caller guarantees:
+/// `vh` is NULL or a vhost of a live context.
+struct lws_log_cx *lwsl_vhost_get_cx(struct lws_vhost *vh);
+
+/// Puts a vhost's tag before a log line; for `lwsl_vhost_*`.
+///
+/// The caller guarantees:
+/// `obj` is NULL or a vhost of a live context; `*p` up to `e` is writable.
+void lws_log_prepend_vhost(struct lws_log_cx *_cx, void *obj, char **p, char *e);
+
+/// Takes `len` bytes from `buf` for sending: all of them, whatever their number. What the peer does not take at once waits in
+/// memory; a program that wants to bound that writes from its writeable callback, or asks `lws_send_pipe_choked()`.
+///
+/// `protocol` says what the bytes are: `LWS_WRITE_HTTP_HEADERS` (a head made with `lws_add_http_header_*()`; with
+/// `LWS_WRITE_NO_FIN` more of it follows as `LWS_WRITE_HTTP_HEADERS_CONTINUATION`), `LWS_WRITE_HTTP` (body),
+/// `LWS_WRITE_HTTP_FINAL` (its last piece: END_STREAM on HTTP/2, nothing on HTTP/1, which programs frame themselves). With
+/// `LWS_WRITE_H2_STREAM_END`, a head ends the stream. On HTTP/2 the write that completes a given content-length ends it too.
+///
+/// The `LWS_PRE` bytes before `buf` are not used. Returns `len`; -1 when the wsi is closing, was reset, or cannot send this
+/// (the reason is logged), and for NULL: the callback should then return -1.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `buf` has `len` bytes. Service thread only.
+int lws_write(struct lws *wsi,
+              uint8_t *buf,
+              size_t len,
+              enum lws_write_protocol protocol);
+
+/// Whether more output would only wait in memory: 1 or 0. What waits is offered to the socket first. 1 for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_send_pipe_choked(struct lws *wsi);
+
+/// Whether output of the wsi's connection waits in memory: 1 or 0; 0 for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_partial_buffered(struct lws *wsi);
+
+/// The wsi's own descriptor; -1 for an HTTP/2 stream, which has none, after the close, and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+lws_sockfd_type lws_get_socket_fd(struct lws *wsi);
+
+/// The connection that carries a stream; the wsi itself for anything else; NULL for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+struct lws *lws_get_network_wsi(struct lws *wsi);
+
+/// The wsi above this one: the connection of a stream; NULL when there is none.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+struct lws *lws_get_parent(const struct lws *wsi);
+
+/// The wsi below this one; NULL when there is none.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+struct lws *lws_get_child(const struct lws *wsi);
+
+/// The service thread of a wsi: 0; -1 for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context.
+int lws_get_tsi(struct lws *wsi);
+
+/// The same as `lws_get_tsi()`.
+///
+/// The caller guarantees:
+/// As `lws_get_tsi()`.
+int lws_wsi_tsi(struct lws *wsi);
+
+/// A name for logs, for the life of the wsi; a placeholder for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+const char *lws_wsi_tag(struct lws *wsi);
+
+/// What callbacks get as `user`: session memory, what `lws_set_wsi_user()` set, or NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+void *lws_wsi_user(struct lws *wsi);
+
+/// Replaces what callbacks get as `user`. The library's own session memory, if any, is freed; the program keeps
+/// ownership of `user`. NULL `wsi` is ignored.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+void lws_set_wsi_user(struct lws *wsi, void *user);
+
+/// The pointer that `lws_set_opaque_user_data()` set, or NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+void *lws_get_opaque_user_data(const struct lws *wsi);
+
+/// Attaches a pointer of the program's to a wsi, for `lws_get_opaque_user_data()`; the library never looks at it. NULL `wsi` is
+/// ignored.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+void lws_set_opaque_user_data(struct lws *wsi,
+                              void *data);
+
+/// The pointer that `lws_set_opaque_parent_data()` set, or NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+void *lws_get_opaque_parent_data(const struct lws *wsi);
+
+/// Attaches a pointer of the program's to a wsi, for `lws_get_opaque_parent_data()`; the library never looks at it. NULL `wsi` is
+/// ignored.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+void lws_set_opaque_parent_data(struct lws *wsi,
+                                void *data);
+
+/// Whether the bytes on the wire are TLS: 1 or 0; 0 for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_is_ssl(struct lws *wsi);
+
+/// NULL: TLS is not OpenSSL here, there is no `SSL`.
+///
+/// The caller guarantees:
+/// None is needed; `wsi` is not looked at.
+struct ssl_st *lws_get_ssl(struct lws *_wsi);
+
+/// Asks for one writeable callback, as soon as there is room for output. Asking again before it came changes nothing.
+/// 1; 0 when the wsi is closing; -1 for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only; allowed in every callback.
+int lws_callback_on_writable(struct lws *wsi);
+
+/// Stops (0) or continues (1) the delivery of body data to the program. What has been received already is kept, and the
+/// peer is slowed down; it is delivered when flow is allowed again. On HTTP/2 too, unlike in lws. 0; -1 for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_rx_flow_control(struct lws *wsi, int enable);
+
+/// Closes a wsi; it is freed when no callback is on the stack any more. `reason` and `caller` are for the log.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context, `caller` is NULL or a C string. Service thread only.
+void lws_close_free_wsi(struct lws *wsi, enum lws_close_status reason, const char *caller);
+
+/// The peer's address as a number, into `name`, NUL-terminated; for a stream, the peer of its connection. Returns `name`,
+/// holding an empty string when there is no address; NULL for NULL pointers.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `name` is NULL or has room for `namelen` bytes. Service thread only.
+const char *lws_get_peer_simple(struct lws *wsi,
+                                char *name,
+                                size_t namelen);
+
+/// As `lws_get_peer_simple()`, for any connected socket.
+///
+/// The caller guarantees:
+/// `fd` is a socket that stays open during the call; `name` is NULL or has room for `namelen` bytes.
+const char *lws_get_peer_simple_fd(lws_sockfd_type fd, char *name, size_t namelen);
+
+/// The peer's address twice: as a number in `rip` and, since no names are looked up, as the same number in `name`.
+///
+/// The caller guarantees:
+/// As `lws_get_peer_simple()`; `rip` is NULL or has room for `rip_len` bytes.
+void lws_get_peer_addresses(struct lws *wsi, lws_sockfd_type _fd, char *name, int name_len, char *rip, int rip_len);
+
+/// The log context that lines about a wsi go to.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context.
+struct lws_log_cx *lwsl_wsi_get_cx(struct lws *wsi);
+
+/// Puts a wsi's tag before a log line; for `lwsl_wsi_*`.
+///
+/// The caller guarantees:
+/// `obj` is NULL or a wsi of a live context; `*p` up to `e` is writable.
+void lws_log_prepend_wsi(struct lws_log_cx *_cx, void *obj, char **p, char *e);
 
 #ifdef __cplusplus
 }  // extern "C"
@@ -3385,8 +4190,8 @@ void _lws_log_cx(lws_log_cx_t *cx, lws_log_prepend_cx_t prep, void *obj, int fil
                  const char *_fun, const char *format, ...) LWS_FORMAT(6);
 
 /*
- * snprintf() that returns at most size, so that results can be added up: the number of bytes written,
- * without the NUL; size if the text was cut to size - 1 of them; 0 if size is 0 or str is NULL.
+ * snprintf() that returns the number of bytes written, without the NUL: size - 1 at most, so that
+ * results can be added up. 0 if size is 0 or str is NULL.
  */
 int lws_snprintf(char *str, size_t size, const char *format, ...) LWS_FORMAT(3);
 
@@ -3719,17 +4524,6 @@ int lws_open(const char *__file, int __oflag, ...);
             ___it = ___tmp; \
         } \
     }
-
-/*
- * The first of the type * in list own, linked by member membd2list, whose const char * member membptr is
- * the namelen characters at name; or NULL.
- */
-#define lws_dll2_search_sz_pl(own, name, namelen, type, membd2list, membptr) \
-    ((type *)_lws_dll2_search_sz_pl(own, name, namelen, offsetof(type, membd2list), offsetof(type, membptr)))
-
-/* Singly linked lists: the structure of type T whose member M an element P points to; the next element. */
-#define lws_list_ptr_container(P, T, M) ((T *)((char *)(P) - offsetof(T, M)))
-#define lws_list_ptr_advance(_lp) _lp = *((void **)_lp)
 
 /* The list that a node is in, or NULL. */
 static LWS_INLINE const struct lws_dll2_owner *lws_dll2_owner(const struct lws_dll2 *d)

@@ -25,18 +25,9 @@ const SIGNATURES: &str = include_str!("abi/signatures.tsv");
 
 /// Public structs that we do not declare, and why.
 const NOT_DECLARED: [(&str, &str); 4] = [
-    (
-        "struct lws_cache_creation_info",
-        "no cache functions are exported",
-    ),
-    (
-        "struct lws_threadpool_create_args",
-        "Debian's library has no thread pools either",
-    ),
-    (
-        "struct lws_threadpool_task_args",
-        "Debian's library has no thread pools either",
-    ),
+    ("struct lws_cache_creation_info", "no cache functions are exported"),
+    ("struct lws_threadpool_create_args", "Debian's library has no thread pools either"),
+    ("struct lws_threadpool_task_args", "Debian's library has no thread pools either"),
     ("struct lws_xos", "no pseudo-random functions are exported"),
 ];
 
@@ -62,10 +53,7 @@ fn layouts_are_debians() {
             .unwrap();
         } else {
             assert_that(&mut c, &format!("offsetof({name}, {member}) == {offset}"));
-            assert_that(
-                &mut c,
-                &format!("sizeof((({name} *)0)->{member}) == {size}"),
-            );
+            assert_that(&mut c, &format!("sizeof((({name} *)0)->{member}) == {size}"));
         }
     }
     bits += "    return 0;\n}\n";
@@ -76,10 +64,8 @@ fn layouts_are_debians() {
 #[test]
 fn structs_that_are_not_declared_are_absent() {
     for (name, reason) in NOT_DECLARED {
-        let source = compile::source(
-            "absent.c",
-            &format!("#include <libwebsockets.h>\nint n = sizeof({name});\n"),
-        );
+        let source =
+            compile::source("absent.c", &format!("#include <libwebsockets.h>\nint n = sizeof({name});\n"));
         assert!(
             compile::check("cc", &["-std=c11"], &source).is_err(),
             "{name} is declared now: its layout can be tested (it was skipped because {reason})"
@@ -103,7 +89,11 @@ fn constants_are_debians() {
         writeln!(c, "#ifndef {name}\n#error {name} is not a macro\n#endif").unwrap();
         // Programs test these in the preprocessor, where a cast or an enum constant would be 0.
         if name.starts_with("LWS_SERVER_OPTION_") || name.starts_with("LLL_") {
-            writeln!(c, "#if ({name}) != {value}\n#error {name} has another value in the preprocessor\n#endif").unwrap();
+            writeln!(
+                c,
+                "#if ({name}) != {value}\n#error {name} has another value in the preprocessor\n#endif"
+            )
+            .unwrap();
         }
     }
     compile_everywhere("constants.c", &c, &C[1..]);
@@ -111,23 +101,14 @@ fn constants_are_debians() {
 
 #[test]
 fn configuration_is_debians() {
-    let mut c = String::from(
-        "#include <lws_config.h>\n#include <string.h>\n#include <stdio.h>\nint main(void)\n{\n",
-    );
+    let mut c =
+        String::from("#include <lws_config.h>\n#include <string.h>\n#include <stdio.h>\nint main(void)\n{\n");
     for [name, value] in rows(CONFIG) {
         writeln!(c, "#ifndef {name}\n#error {name} is not defined\n#endif").unwrap();
         if value.starts_with('"') {
-            writeln!(
-                c,
-                "    if (strcmp({name}, {value})) {{ puts(\"{name}\"); return 1; }}"
-            )
-            .unwrap();
+            writeln!(c, "    if (strcmp({name}, {value})) {{ puts(\"{name}\"); return 1; }}").unwrap();
         } else if value.parse::<u32>().is_ok() {
-            writeln!(
-                c,
-                "#if {name} != {value}\n#error {name} has another value\n#endif"
-            )
-            .unwrap();
+            writeln!(c, "#if {name} != {value}\n#error {name} has another value\n#endif").unwrap();
         }
     }
     c += "    return 0;\n}\n";
@@ -136,10 +117,7 @@ fn configuration_is_debians() {
     let known: BTreeSet<&str> = rows(CONFIG).map(|[name, _]| name).collect();
     let header = fs::read_to_string(Path::new(compile::INCLUDE).join("lws_config.h")).unwrap();
     for line in header.lines() {
-        let Some(name) = line
-            .strip_prefix("#define ")
-            .and_then(|rest| rest.split_whitespace().next())
-        else {
+        let Some(name) = line.strip_prefix("#define ").and_then(|rest| rest.split_whitespace().next()) else {
             continue;
         };
         assert!(
@@ -152,9 +130,8 @@ fn configuration_is_debians() {
 /// The header is made from the Rust items, so this covers those that it does not take its values from.
 #[test]
 fn rust_constants_are_debians() {
-    let expected: BTreeMap<&str, i128> = rows(MACROS)
-        .map(|[name, value]| (name, value.parse().expect("a number")))
-        .collect();
+    let expected: BTreeMap<&str, i128> =
+        rows(MACROS).map(|[name, value]| (name, value.parse().expect("a number"))).collect();
     let mut seen = BTreeSet::new();
     macro_rules! constants {
         ($($name:ident)*) => {$(
@@ -200,11 +177,7 @@ fn rust_constants_are_debians() {
         LWS_SET_TIMER_USEC_CANCEL LWS_SOCK_INVALID LWS_TO_KILL_ASYNC LWS_TO_KILL_SYNC
         LWS_USEC_PER_SEC LWS_US_PER_MS LWS_US_PER_SEC
     }
-    assert_eq!(
-        seen,
-        expected.keys().copied().collect(),
-        "macros without a Rust constant"
-    );
+    assert_eq!(seen, expected.keys().copied().collect(), "macros without a Rust constant");
 }
 
 #[test]
@@ -221,11 +194,7 @@ fn enums_convert_both_ways() {
             _ => continue,
         };
         // Two names for one flag; Rust has the first as the enum's and the second as a constant.
-        let name = if name == "LWS_WRITE_CLIENT_IGNORE_XOR_MASK" {
-            "LWS_WRITE_H2_STREAM_END"
-        } else {
-            name
-        };
+        let name = if name == "LWS_WRITE_CLIENT_IGNORE_XOR_MASK" { "LWS_WRITE_H2_STREAM_END" } else { name };
         assert_eq!(back, Some((value as u32, name.to_owned())));
     }
     assert_eq!(lws_write_protocol::from_c(4), None);
@@ -236,10 +205,8 @@ fn enums_convert_both_ways() {
 fn headers_compile_alone() {
     for header in ["libwebsockets.h", "ferrows.h", "lws_config.h"] {
         // A translation unit of macros only is empty, which ISO C forbids.
-        let source = compile::source(
-            &format!("alone-{header}.c"),
-            &format!("#include <{header}>\nextern int n;\n"),
-        );
+        let source =
+            compile::source(&format!("alone-{header}.c"), &format!("#include <{header}>\nextern int n;\n"));
         check_everywhere(&source, &C, &[]);
         check_everywhere(&source, &CPP, &[]);
     }
@@ -263,10 +230,7 @@ fn committed_headers_are_fresh() {
             committed == generated,
             "include/{header} is not what src/ffi says; it is written by a build without FERROWS_HEADERS=frozen. \
              First difference: {:?}",
-            committed
-                .lines()
-                .zip(generated.lines())
-                .find(|(a, b)| a != b)
+            committed.lines().zip(generated.lines()).find(|(a, b)| a != b)
         );
     }
 }
@@ -279,10 +243,7 @@ fn exports_are_debians_or_our_own() {
         .iter()
         .filter(|name| !debian.contains(name.as_str()) && !name.starts_with("ferrows_"))
         .collect();
-    assert!(
-        foreign.is_empty(),
-        "exported, and neither Debian's nor ferrows_*: {foreign:?}"
-    );
+    assert!(foreign.is_empty(), "exported, and neither Debian's nor ferrows_*: {foreign:?}");
 }
 
 #[test]
@@ -290,9 +251,7 @@ fn what_is_not_exported_has_a_reason() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/abi/missing.txt");
     let text = fs::read_to_string(&path).unwrap();
     let exported = exported_symbols();
-    let missing: BTreeSet<&str> = lines(EXPORTS)
-        .filter(|name| !exported.contains(*name))
-        .collect();
+    let missing: BTreeSet<&str> = lines(EXPORTS).filter(|name| !exported.contains(*name)).collect();
     if env::var_os("FERROWS_BLESS").is_some() {
         fs::write(&path, blessed(&text, &missing)).unwrap();
         return;
@@ -304,14 +263,8 @@ fn what_is_not_exported_has_a_reason() {
             reason = title.trim_end_matches(']');
             continue;
         }
-        assert!(
-            !reason.is_empty() && reason != "unexplained",
-            "tests/abi/missing.txt: {line} has no reason"
-        );
-        assert!(
-            listed.insert(line),
-            "tests/abi/missing.txt: {line} is there twice"
-        );
+        assert!(!reason.is_empty() && reason != "unexplained", "tests/abi/missing.txt: {line} has no reason");
+        assert!(listed.insert(line), "tests/abi/missing.txt: {line} is there twice");
     }
     let stale: Vec<_> = listed.difference(&missing).collect();
     let unlisted: Vec<_> = missing.difference(&listed).collect();
@@ -343,16 +296,9 @@ fn prototypes_are_debians() {
 
 #[test]
 fn soname_is_debians() {
-    let out = Command::new("readelf")
-        .arg("-d")
-        .arg(library())
-        .output()
-        .expect("binutils are installed");
+    let out = Command::new("readelf").arg("-d").arg(library()).output().expect("binutils are installed");
     let text = String::from_utf8_lossy(&out.stdout);
-    assert!(
-        text.contains("Library soname: [libwebsockets.so.19]"),
-        "{text}"
-    );
+    assert!(text.contains("Library soname: [libwebsockets.so.19]"), "{text}");
 }
 
 /// The text of `missing.txt` without what is exported, and with what it lacks at its end.
@@ -375,11 +321,7 @@ fn blessed(text: &str, missing: &BTreeSet<&str>) -> String {
 fn library() -> PathBuf {
     let test = env::current_exe().expect("the test knows where it is");
     let library = test.with_file_name("libwebsockets.so");
-    assert!(
-        library.exists(),
-        "cargo builds the cdylib beside the tests: {}",
-        library.display()
-    );
+    assert!(library.exists(), "cargo builds the cdylib beside the tests: {}", library.display());
     library
 }
 
@@ -389,16 +331,8 @@ fn exported_symbols() -> BTreeSet<String> {
         .arg(library())
         .output()
         .expect("binutils are installed");
-    assert!(
-        out.status.success(),
-        "{}",
-        String::from_utf8_lossy(&out.stderr)
-    );
-    String::from_utf8(out.stdout)
-        .unwrap()
-        .lines()
-        .map(str::to_owned)
-        .collect()
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
 fn assert_that(c: &mut String, condition: &str) {
@@ -419,8 +353,7 @@ fn check_everywhere(source: &Path, standards: &[&[&str]], more: &[&str]) {
 }
 
 fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
 fn rows<const N: usize>(text: &str) -> impl Iterator<Item = [&str; N]> {

@@ -41,19 +41,11 @@ fn start(args: &[&str]) -> Server {
     let running = program.start();
     let port = |name: &str| {
         running.wait_line(name, |line| {
-            line.strip_prefix(name)?
-                .strip_prefix(" listening on port ")?
-                .parse()
-                .ok()
+            line.strip_prefix(name)?.strip_prefix(" listening on port ")?.parse().ok()
         })
     };
     let (plain, secure) = (port("plain"), port("secure"));
-    Server {
-        running,
-        plain,
-        secure,
-        www,
-    }
+    Server { running, plain, secure, www }
 }
 
 impl Server {
@@ -103,20 +95,15 @@ impl Server {
 
     fn judge(&self, status: std::process::ExitStatus) -> u32 {
         let transcript = self.running.transcript();
-        let strikes = self.running.stdout().iter().rev().find_map(|line| {
-            line.strip_prefix("destroyed, ")?
-                .split(' ')
-                .next()?
-                .parse()
-                .ok()
-        });
+        let strikes = self
+            .running
+            .stdout()
+            .iter()
+            .rev()
+            .find_map(|line| line.strip_prefix("destroyed, ")?.split(' ').next()?.parse().ok());
         // lws itself does not pass: what is judged with it is only that it does not crash
         let wrong = !library().foreign && !status.success();
-        assert!(
-            !wrong && strikes.is_some(),
-            "{}\n{transcript}",
-            common::process::describe(status)
-        );
+        assert!(!wrong && strikes.is_some(), "{}\n{transcript}", common::process::describe(status));
         strikes.unwrap_or(0)
     }
 
@@ -140,13 +127,8 @@ impl Server {
         if library().foreign {
             return;
         }
-        let options = tls::Options {
-            alpn: &["http/1.1"],
-            ..Default::default()
-        };
-        speak_h1(h1::Client::new(
-            tls::connect(self.secure, &options).expect("TLS"),
-        ));
+        let options = tls::Options { alpn: &["http/1.1"], ..Default::default() };
+        speak_h1(h1::Client::new(tls::connect(self.secure, &options).expect("TLS")));
     }
 
     fn serves_h2(&self) {
@@ -158,10 +140,7 @@ impl Server {
     fn is_poked(&self) {
         let (h2_config, h1_config) = (
             tls::config(&tls::Options::default()),
-            tls::config(&tls::Options {
-                alpn: &["http/1.1"],
-                ..Default::default()
-            }),
+            tls::config(&tls::Options { alpn: &["http/1.1"], ..Default::default() }),
         );
         let (h1_bytes, h2_bytes) = (h1_requests(), h2_requests());
         std::thread::scope(|scope| {
@@ -196,39 +175,24 @@ fn speak_h1<S: Read + Write>(mut client: h1::Client<S>) {
     let response = client.response();
     assert_eq!((response.status, response.body.len()), (200, 12_000));
     let response = client.get("/");
-    assert_eq!(
-        (response.status, response.text().as_str()),
-        (200, "<html>index</html>\n")
-    );
+    assert_eq!((response.status, response.text().as_str()), (200, "<html>index</html>\n"));
     let response = client.get("/large.txt");
     assert_eq!((response.status, response.body.len()), (200, 300_000));
     let response = client.get("/cb/big");
     assert_eq!((response.status, response.body.len()), (200, 1_000_000));
     let response = client.get("/nofile.html");
-    assert_eq!(
-        (response.status, response.header("location")),
-        (302, Some("/404.html"))
-    );
+    assert_eq!((response.status, response.header("location")), (302, Some("/404.html")));
 }
 
 fn speak_h2<S: Read + Write>(mut client: h2::Client<S>) {
     // lws takes no DATA before it has opened its window
-    client.until("the settings", |frame| {
-        (frame.kind == h2::SETTINGS).then_some(())
-    });
-    for (stream, path, length) in [
-        (1, "/cb/dyn", 12),
-        (3, "/", 19),
-        (5, "/cb/big", 1_000_000),
-        (7, "/large.txt", 300_000),
-    ] {
+    client.until("the settings", |frame| (frame.kind == h2::SETTINGS).then_some(()));
+    for (stream, path, length) in
+        [(1, "/cb/dyn", 12), (3, "/", 19), (5, "/cb/big", 1_000_000), (7, "/large.txt", 300_000)]
+    {
         client.get(stream, path);
         let response = client.response(stream);
-        assert_eq!(
-            (response.status, response.body.len()),
-            (Some(200), length),
-            "{path}"
-        );
+        assert_eq!((response.status, response.body.len()), (Some(200), length), "{path}");
     }
     client.post(9, "/cb/post", &[]);
     for n in 0..3 {
@@ -257,23 +221,11 @@ fn h1_requests() -> Vec<u8> {
 fn h2_requests() -> Vec<u8> {
     let mut bytes = h2::PREFACE.to_vec();
     bytes.extend(h2::settings(&[]));
-    let paths = [
-        "/cb/hang",
-        "/cb/dyn",
-        "/",
-        "/large.txt",
-        "/cb/dyn",
-        "/nofile.html",
-    ];
+    let paths = ["/cb/hang", "/cb/dyn", "/", "/large.txt", "/cb/dyn", "/nofile.html"];
     let mut stream = 1;
     for path in paths {
         let block = h2::request_block("GET", path, &[]);
-        bytes.extend(h2::frame(
-            h2::HEADERS,
-            h2::END_HEADERS | h2::END_STREAM,
-            stream,
-            &block,
-        ));
+        bytes.extend(h2::frame(h2::HEADERS, h2::END_HEADERS | h2::END_STREAM, stream, &block));
         stream += 2;
     }
     let block = h2::request_block("POST", "/cb/post", &[]);
@@ -300,11 +252,7 @@ fn poke(port: u16, config: Option<Arc<ClientConfig>>, bytes: &[u8]) {
 }
 
 fn poke_stream(mut stream: impl Read + Write, bytes: &[u8]) {
-    if stream
-        .write_all(bytes)
-        .and_then(|()| stream.flush())
-        .is_err()
-    {
+    if stream.write_all(bytes).and_then(|()| stream.flush()).is_err() {
         return;
     }
     let mut chunk = [0; 16384];
@@ -319,9 +267,7 @@ fn poke_stream(mut stream: impl Read + Write, bytes: &[u8]) {
 
 fn abandon_h1(port: u16) {
     let mut socket = h1::connect(port);
-    socket
-        .write_all(b"POST /cb/post HTTP/1.1\r\nContent-Length: 100\r\n\r\nhalf")
-        .expect("sent");
+    socket.write_all(b"POST /cb/post HTTP/1.1\r\nContent-Length: 100\r\n\r\nhalf").expect("sent");
     h1::reset_on_close(&socket);
 }
 
@@ -335,26 +281,15 @@ fn abandon_h2(port: u16, config: Arc<ClientConfig>) {
     let mut stream = tls::connect_with(port, config, "localhost").expect("TLS");
     let mut bytes = h2::PREFACE.to_vec();
     bytes.extend(h2::settings(&[]));
-    for (n, path) in ["/cb/hang", "/cb/big", "/cb/dyn", "/large.txt", "/cb/hang"]
-        .iter()
-        .enumerate()
-    {
+    for (n, path) in ["/cb/hang", "/cb/big", "/cb/dyn", "/large.txt", "/cb/hang"].iter().enumerate() {
         let id = 1 + 2 * u32::try_from(n).expect("few");
         let block = h2::request_block("GET", path, &[]);
-        bytes.extend(h2::frame(
-            h2::HEADERS,
-            h2::END_HEADERS | h2::END_STREAM,
-            id,
-            &block,
-        ));
+        bytes.extend(h2::frame(h2::HEADERS, h2::END_HEADERS | h2::END_STREAM, id, &block));
     }
     let block = h2::request_block("POST", "/cb/post", &[("content-length", "100000")]);
     bytes.extend(h2::frame(h2::HEADERS, h2::END_HEADERS, 11, &block));
     bytes.extend(h2::frame(h2::DATA, 0, 11, &[b'b'; 1_000]));
-    stream
-        .write_all(&bytes)
-        .and_then(|()| stream.flush())
-        .expect("sent");
+    stream.write_all(&bytes).and_then(|()| stream.flush()).expect("sent");
     h1::reset_on_close(&stream.sock);
 }
 
@@ -399,10 +334,7 @@ impl Server {
             if now.get("wsi") == Some(&3) && now.get("fd") == Some(&3) {
                 return now;
             }
-            assert!(
-                Instant::now() < end,
-                "an idle server has a pipe and two listening sockets, not {now:?}"
-            );
+            assert!(Instant::now() < end, "an idle server has a pipe and two listening sockets, not {now:?}");
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -518,16 +450,12 @@ fn tls_pending_data_is_delivered_without_spinning() {
     let mut server = start(&[]);
     let before = server.settled();
     for length in [4_097, 12_000, 16_384, 40_000, 200_000] {
-        let options = tls::Options {
-            alpn: &["http/1.1"],
-            ..Default::default()
-        };
+        let options = tls::Options { alpn: &["http/1.1"], ..Default::default() };
         let stream = tls::connect(server.secure, &options).expect("TLS");
         let mut client = h1::Client::new(stream);
-        let mut bytes = format!(
-            "POST /cb/post HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n"
-        )
-        .into_bytes();
+        let mut bytes =
+            format!("POST /cb/post HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n")
+                .into_bytes();
         bytes.extend(vec![b'b'; length]);
         client.send(&bytes);
         let response = client.response();
@@ -544,11 +472,7 @@ fn tls_pending_data_is_delivered_without_spinning() {
 /// Two listening sockets and the pipe fill the table: nobody is served, everybody is closed.
 #[test]
 fn accept_refused_by_a_full_table() {
-    let slots = if library().foreign {
-        "--slots=4"
-    } else {
-        "--slots=3"
-    };
+    let slots = if library().foreign { "--slots=4" } else { "--slots=3" };
     let mut server = start(&[slots, "--fault=unguarded"]);
     let before = server.settled();
     if !library().foreign {
@@ -608,11 +532,7 @@ fn refused_at_create(fault: &str, line: &str) {
     assert!(running.stdout().iter().any(|l| l == line), "{transcript}");
     if !library().foreign {
         assert!(status.success(), "{transcript}");
-        let errors = running
-            .stderr()
-            .iter()
-            .filter(|l| l.contains(" E: "))
-            .count();
+        let errors = running.stderr().iter().filter(|l| l.contains(" E: ")).count();
         assert_eq!(errors, 1, "one error line says why\n{transcript}");
     }
 }
@@ -655,20 +575,13 @@ fn strikes_everywhere(fault: &str, reasons: &[&str]) {
         server.running.close_stdin();
         let status = server.running.wait();
         let strikes = server.judge(status);
-        assert!(
-            strikes > 0,
-            "{at} was never reached\n{}",
-            server.running.transcript()
-        );
+        assert!(strikes > 0, "{at} was never reached\n{}", server.running.transcript());
     }
 }
 
 /// The reasons whose wsi is a connection or a stream, not a listening socket or a broadcast.
 fn connection_reasons() -> Vec<&'static str> {
-    REASONS
-        .into_iter()
-        .filter(|r| !matches!(*r, "filter-network" | "cancelled"))
-        .collect()
+    REASONS.into_iter().filter(|r| !matches!(*r, "filter-network" | "cancelled")).collect()
 }
 
 #[test]
@@ -690,12 +603,7 @@ fn callbacks_kill_their_wsi_later() {
 
 #[test]
 fn ops_kill_their_wsi() {
-    for fault in [
-        "kill-sync-in-io",
-        "kill-async-in-io",
-        "kill-sync-in-accept",
-        "kill-async-in-accept",
-    ] {
+    for fault in ["kill-sync-in-io", "kill-async-in-io", "kill-sync-in-accept", "kill-async-in-accept"] {
         survives(&[&format!("--fault={fault}")]);
         survives(&[&format!("--fault={fault},reenter-in-callback,close-says-1")]);
     }
@@ -758,17 +666,12 @@ impl Server {
 /// Open connections of every kind at the time of `lws_context_destroy`.
 #[test]
 fn context_destroyed_under_load() {
-    for args in [
-        &[][..],
-        &["--fault=close-says-1"],
-        &["--fault=reenter-in-ops"],
-    ] {
+    for args in [&[][..], &["--fault=close-says-1"], &["--fault=reenter-in-ops"]] {
         let server = start(args);
         let mut idle = h1::Client::new(h1::connect(server.plain));
         assert_eq!(idle.get("/cb/dyn").status, 200);
         let mut half = h1::connect(server.plain);
-        half.write_all(b"POST /cb/post HTTP/1.1\r\nContent-Length: 10\r\n\r\n")
-            .expect("sent");
+        half.write_all(b"POST /cb/post HTTP/1.1\r\nContent-Length: 10\r\n\r\n").expect("sent");
         let hello = tls::half_handshake(server.secure, tls::config(&tls::Options::default()));
         let stream = tls::connect(server.secure, &tls::Options::default()).expect("TLS");
         let mut client = h2::Client::start(stream, &[]);
@@ -792,9 +695,7 @@ fn context_destroyed_under_load() {
 
 /// Cycles of each kind; the full number is 100000.
 fn cycles() -> usize {
-    std::env::var("FERROWS_TEST_CYCLES")
-        .ok()
-        .map_or(20_000, |n| n.parse().expect("a number"))
+    std::env::var("FERROWS_TEST_CYCLES").ok().map_or(20_000, |n| n.parse().expect("a number"))
 }
 
 /// Connects and vanishes again and again; the server's memory is the same at the end as after a tenth.
@@ -808,16 +709,10 @@ fn memory_stays_flat(what: &str, cycle: impl Fn(&Server) + Sync) {
     run_cycles(&server, total - total / 10, &cycle);
     server.quiet(&before);
     let late = server.running.rss();
-    println!(
-        "{what}: {early} KiB after {}, {late} KiB after {total} cycles",
-        total / 10
-    );
+    println!("{what}: {early} KiB after {}, {late} KiB after {total} cycles", total / 10);
     // below a byte per cycle; the rest is the allocator's
     let slack = 1024;
-    assert!(
-        late <= early + slack,
-        "{what}: {early} KiB grew to {late} KiB in {total} cycles"
-    );
+    assert!(late <= early + slack, "{what}: {early} KiB grew to {late} KiB in {total} cycles");
     server.innocent();
 }
 
@@ -850,9 +745,7 @@ fn abrupt_h2_cycles_leave_memory_flat() {
 #[test]
 fn abrupt_tls_handshakes_leave_memory_flat() {
     let config = tls::config(&tls::Options::default());
-    memory_stays_flat("half TLS", |server| {
-        abandon_handshake(server.secure, config.clone())
-    });
+    memory_stays_flat("half TLS", |server| abandon_handshake(server.secure, config.clone()));
 }
 
 /// Whole handshakes cost both sides most; a tenth of the cycles.

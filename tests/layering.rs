@@ -14,15 +14,12 @@ struct Layer {
     never: &'static [(&'static str, &'static str)],
 }
 
-const C_TYPES: &str = "c_char c_schar c_uchar c_short c_ushort c_int c_uint c_long c_ulong c_longlong c_ulonglong c_void";
+const C_TYPES: &str =
+    "c_char c_schar c_uchar c_short c_ushort c_int c_uint c_long c_ulong c_longlong c_ulonglong c_void";
 const C_TYPES_WHY: &str = "C's types are translated in ffi";
 
 const LAYERS: [Layer; 5] = [
-    Layer {
-        folder: "util",
-        knows: &["util"],
-        never: &[],
-    },
+    Layer { folder: "util", knows: &["util"], never: &[] },
     Layer {
         folder: "proto",
         knows: &["proto", "util"],
@@ -30,28 +27,13 @@ const LAYERS: [Layer; 5] = [
             (C_TYPES, C_TYPES_WHY),
             ("unsafe", "parsers of what strangers send are safe code"),
             ("libc rustix", "bytes in, bytes out: no system calls"),
-            (
-                "std::fs std::net",
-                "bytes in, bytes out: no files and sockets",
-            ),
+            ("std::fs std::net", "bytes in, bytes out: no files and sockets"),
             ("Instant SystemTime", "the time is an argument"),
         ],
     },
-    Layer {
-        folder: "engine",
-        knows: &["engine", "proto", "util"],
-        never: &[(C_TYPES, C_TYPES_WHY)],
-    },
-    Layer {
-        folder: "event_loop",
-        knows: &["event_loop", "engine", "util", "ffi::types"],
-        never: &[],
-    },
-    Layer {
-        folder: "ffi",
-        knows: &["ffi", "event_loop", "engine", "proto", "util"],
-        never: &[],
-    },
+    Layer { folder: "engine", knows: &["engine", "proto", "util"], never: &[(C_TYPES, C_TYPES_WHY)] },
+    Layer { folder: "event_loop", knows: &["event_loop", "engine", "util", "ffi::types"], never: &[] },
+    Layer { folder: "ffi", knows: &["ffi", "event_loop", "engine", "proto", "util"], never: &[] },
 ];
 
 /// Every layer that a path can begin with.
@@ -59,20 +41,11 @@ const TOP: [&str; 5] = ["util", "proto", "engine", "event_loop", "ffi"];
 
 /// Files outside of `ffi/` that may contain `unsafe`, and what for.
 const UNSAFE: [(&str, &str); 6] = [
-    (
-        "util/slots.rs",
-        "type-stable slots behind shared references",
-    ),
+    ("util/slots.rs", "type-stable slots behind shared references"),
     ("util/dll2.rs", "the intrusive list whose nodes C owns"),
     ("util/log.rs", "the emitter and contexts that C plugs in"),
-    (
-        "util/local_time.rs",
-        "localtime_r(), which no safe crate offers without caveats",
-    ),
-    (
-        "event_loop/ops_table.rs",
-        "calls into the program's operations",
-    ),
+    ("util/local_time.rs", "localtime_r(), which no safe crate offers without caveats"),
+    ("event_loop/ops_table.rs", "calls into the program's operations"),
     ("engine/dispatch.rs", "the one place that calls user code"),
 ];
 
@@ -82,10 +55,8 @@ fn layers_know_only_what_is_below() {
     for file in sources() {
         let layer = file.layer();
         for (line, path) in file.crate_paths() {
-            let allowed = layer
-                .knows
-                .iter()
-                .any(|known| path == *known || path.starts_with(&format!("{known}::")));
+            let allowed =
+                layer.knows.iter().any(|known| path == *known || path.starts_with(&format!("{known}::")));
             let is_layer = TOP.contains(&path.split("::").next().unwrap_or_default());
             if is_layer && !allowed {
                 faults.push(file.fault(line, &format!("{} must not know `{path}`", layer.folder)));
@@ -113,10 +84,7 @@ fn layers_keep_off_what_is_not_theirs() {
 #[test]
 fn the_protocols_forbid_unsafe_code() {
     let text = fs::read_to_string(src().join("proto/mod.rs")).unwrap();
-    assert!(
-        text.contains("#![forbid(unsafe_code)]"),
-        "the compiler is asked to hold the rule, too"
-    );
+    assert!(text.contains("#![forbid(unsafe_code)]"), "the compiler is asked to hold the rule, too");
 }
 
 #[test]
@@ -167,10 +135,7 @@ fn the_reader_sees_what_it_should() {
         ),
     };
     let paths: Vec<_> = file.crate_paths();
-    let seen: Vec<(usize, &str)> = paths
-        .iter()
-        .map(|(line, path)| (*line, path.as_str()))
-        .collect();
+    let seen: Vec<(usize, &str)> = paths.iter().map(|(line, path)| (*line, path.as_str())).collect();
     assert_eq!(
         seen,
         [
@@ -204,9 +169,7 @@ impl Source {
 
     /// Lines that contain `word` as a word.
     fn lines_with(&self, word: &str) -> Vec<usize> {
-        let mut lines: Vec<usize> = positions(&self.code, word)
-            .map(|at| line_of(&self.code, at))
-            .collect();
+        let mut lines: Vec<usize> = positions(&self.code, word).map(|at| line_of(&self.code, at)).collect();
         lines.dedup();
         lines
     }
@@ -232,10 +195,7 @@ impl Source {
     }
 
     fn fault(&self, line: usize, what: &str) -> Fault {
-        Fault {
-            place: format!("src/{}:{line}", self.name),
-            what: what.to_owned(),
-        }
+        Fault { place: format!("src/{}:{line}", self.name), what: what.to_owned() }
     }
 }
 
@@ -269,17 +229,9 @@ fn sources() -> Vec<Source> {
             if path.is_dir() {
                 dirs.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let name = path
-                    .strip_prefix(src())
-                    .unwrap()
-                    .to_str()
-                    .unwrap()
-                    .to_owned();
+                let name = path.strip_prefix(src()).unwrap().to_str().unwrap().to_owned();
                 if name != "lib.rs" {
-                    found.push(Source {
-                        name,
-                        code: code(&fs::read_to_string(&path).unwrap()),
-                    });
+                    found.push(Source { name, code: code(&fs::read_to_string(&path).unwrap()) });
                 }
             }
         }
@@ -291,13 +243,11 @@ fn sources() -> Vec<Source> {
 /// Positions of `word` that no identifier character touches.
 fn positions<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    code.match_indices(word)
-        .map(|(at, _)| at)
-        .filter(move |at| {
-            let before = code[..*at].chars().next_back();
-            let after = code[at + word.len()..].chars().next();
-            !before.is_some_and(is_word) && !after.is_some_and(is_word)
-        })
+    code.match_indices(word).map(|(at, _)| at).filter(move |at| {
+        let before = code[..*at].chars().next_back();
+        let after = code[at + word.len()..].chars().next();
+        !before.is_some_and(is_word) && !after.is_some_and(is_word)
+    })
 }
 
 fn line_of(code: &str, at: usize) -> usize {
@@ -328,10 +278,7 @@ fn leaves(prefix: &str, tree: &str, paths: &mut Vec<String>) {
         }
         return;
     }
-    let name: String = tree
-        .chars()
-        .take_while(|c| c.is_alphanumeric() || *c == '_')
-        .collect();
+    let name: String = tree.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
     let path = match (prefix, name.as_str()) {
         (_, "") => prefix.to_owned(),
         ("", _) => name.clone(),
@@ -357,9 +304,7 @@ fn code(text: &str) -> String {
                 raw_string(rest).unwrap_or(1)
             }
             ['"', ..] => string(rest),
-            ['\'', '\\', _, tail @ ..] => {
-                3 + tail.iter().position(|c| *c == '\'').map_or(0, |n| n + 1)
-            }
+            ['\'', '\\', _, tail @ ..] => 3 + tail.iter().position(|c| *c == '\'').map_or(0, |n| n + 1),
             ['\'', _, '\'', ..] => 3,
             [c, ..] => {
                 out.push(*c);
@@ -382,9 +327,7 @@ fn code(text: &str) -> String {
 }
 
 fn preceded_by_word(out: &str) -> bool {
-    out.chars()
-        .next_back()
-        .is_some_and(|c| c.is_alphanumeric() || c == '_')
+    out.chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_')
 }
 
 /// Length of the block comment that `rest` begins with; they nest.
@@ -432,18 +375,14 @@ fn raw_string(rest: &[char]) -> Option<usize> {
     let mut end = vec!['"'];
     end.resize(1 + hashes, '#');
     let body = 2 + hashes;
-    let length = rest[body..]
-        .windows(end.len())
-        .position(|window| window == end)?;
+    let length = rest[body..].windows(end.len()).position(|window| window == end)?;
     Some(body + length + end.len())
 }
 
 /// Blanks the braces of `#[cfg(test)] mod …`.
 fn without_tests(code: &str) -> String {
     let mut out = code.to_owned();
-    while let Some(at) = out
-        .find("#[cfg(test)]\nmod ")
-        .or_else(|| out.find("#[cfg(test)]\npub(crate) mod "))
+    while let Some(at) = out.find("#[cfg(test)]\nmod ").or_else(|| out.find("#[cfg(test)]\npub(crate) mod "))
     {
         let Some(open) = out[at..].find(['{', ';']).map(|n| at + n) else {
             break;

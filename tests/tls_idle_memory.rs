@@ -8,9 +8,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
-use websockets::proto::tls::{
-    ServerConfig, ServerIdentity, ServerOptions, TlsServer, server_config,
-};
+use websockets::proto::tls::{ServerConfig, ServerIdentity, ServerOptions, TlsServer, server_config};
 
 thread_local! {
     static COUNTING: Cell<bool> = const { Cell::new(false) };
@@ -87,10 +85,7 @@ fn idle_bytes(
         let mut rest = &down[..];
         while !rest.is_empty() {
             client.read_tls(&mut rest).unwrap();
-            let ready = client
-                .process_new_packets()
-                .unwrap()
-                .plaintext_bytes_to_read();
+            let ready = client.process_new_packets().unwrap().plaintext_bytes_to_read();
             client.reader().read_exact(&mut vec![0; ready]).unwrap();
             response += ready;
         }

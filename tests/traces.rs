@@ -17,21 +17,9 @@ use common::{Program, Running, Scratch, compile, library, root, tls, tools};
 #[derive(Clone, Debug)]
 enum Line {
     /// `OP name …`, with the number of the wsi if the op is about one.
-    Op {
-        name: String,
-        wsi: Option<i32>,
-        words: Vec<String>,
-        unknown_fd: bool,
-    },
+    Op { name: String, wsi: Option<i32>, words: Vec<String>, unknown_fd: bool },
     /// `CB protocol wN REASON user=… len=… in=…`.
-    Callback {
-        protocol: String,
-        wsi: i32,
-        reason: String,
-        user: String,
-        len: usize,
-        input: String,
-    },
+    Callback { protocol: String, wsi: i32, reason: String, user: String, len: usize, input: String },
     /// `-- text`
     Marker(String),
     /// An indented remark on the line before.
@@ -45,12 +33,7 @@ fn parse(text: &str) -> Vec<Line> {
             let words: Vec<String> = rest.split_whitespace().map(str::to_owned).collect();
             let wsi = words.get(1).and_then(|w| w.strip_prefix('w')?.parse().ok());
             let unknown_fd = rest.contains("(no such fd)");
-            lines.push(Line::Op {
-                name: words[0].clone(),
-                wsi,
-                words,
-                unknown_fd,
-            });
+            lines.push(Line::Op { name: words[0].clone(), wsi, words, unknown_fd });
         } else if let Some(rest) = line.strip_prefix("CB ") {
             lines.push(parse_callback(rest).unwrap_or_else(|| panic!("not a callback: {line}")));
         } else if let Some(rest) = line.strip_prefix("-- ") {
@@ -76,14 +59,7 @@ fn parse_callback(rest: &str) -> Option<Line> {
     let user = words.next()?.strip_prefix("user=")?.to_owned();
     let len = words.next()?.strip_prefix("len=")?.parse().ok()?;
     let input = words.next()?.strip_prefix("in=")?.to_owned();
-    Some(Line::Callback {
-        protocol,
-        wsi,
-        reason,
-        user,
-        len,
-        input,
-    })
+    Some(Line::Callback { protocol, wsi, reason, user, len, input })
 }
 
 impl Line {
@@ -137,11 +113,7 @@ fn name_the_wsi(lines: &[Line]) -> Vec<Told> {
             names.insert(wsi, name);
         } else if !names.contains_key(&wsi) {
             let name = if line.is_op("sock_accept") && !created {
-                if names.values().any(|n| n == "pipe") {
-                    "netlink"
-                } else {
-                    "pipe"
-                }
+                if names.values().any(|n| n == "pipe") { "netlink" } else { "pipe" }
             } else if line.is_op("init_vhost_listen_wsi")
                 || line.is_reason("FILTER_NETWORK_CONNECTION")
                 || (line.is_reason("LOCK_POLL") && !created)
@@ -179,11 +151,7 @@ fn story(text: &str, of: Of) -> Vec<String> {
     let told = io_only_when_reading_changes(told);
     let told = polls_only_when_the_set_changes(told);
     let told = bodies_in_one_piece(told);
-    let told = if of == Of::Recording {
-        with_leaks_mended(told)
-    } else {
-        told
-    };
+    let told = if of == Of::Recording { with_leaks_mended(told) } else { told };
     let told = destroy_by_wsi(told);
     tell(&told)
 }
@@ -192,21 +160,15 @@ fn story(text: &str, of: Of) -> Vec<String> {
 /// clock; `GET_THREAD_ID` is asked by internal service only. `EVENT_WAIT_CANCELLED` comes once for what create
 /// leaves pending, not for every adoption (checked on its own in [`cancelled_once`]).
 fn without_what_we_do_not_have(told: Vec<Told>) -> Vec<Told> {
-    const REASONS: [&str; 4] = [
-        "EVENT_WAIT_CANCELLED",
-        "VHOST_CERT_AGING",
-        "VHOST_CERT_UPDATE",
-        "GET_THREAD_ID",
-    ];
+    const REASONS: [&str; 4] =
+        ["EVENT_WAIT_CANCELLED", "VHOST_CERT_AGING", "VHOST_CERT_UPDATE", "GET_THREAD_ID"];
     told.into_iter()
         .filter(|(name, line)| {
             let unwanted = match line {
                 Line::Callback { reason, .. } => {
                     reason.starts_with("OPENSSL_LOAD_EXTRA") || REASONS.contains(&reason.as_str())
                 }
-                Line::Marker(text) => {
-                    !text.starts_with("context c") && !text.starts_with("destroy")
-                }
+                Line::Marker(text) => !text.starts_with("context c") && !text.starts_with("destroy"),
                 Line::Remark(text) => !text.ends_with("-> 1") || text.starts_with("lws_service_fd"),
                 Line::Op { .. } => false,
             };
@@ -219,9 +181,7 @@ fn without_what_we_do_not_have(told: Vec<Told>) -> Vec<Told> {
 fn without_calls_for_nobody(told: Vec<Told>) -> Vec<Told> {
     told.into_iter()
         .filter(|(_, line)| match line {
-            Line::Op {
-                name, unknown_fd, ..
-            } => {
+            Line::Op { name, unknown_fd, .. } => {
                 !(*unknown_fd && (name == "io" || name == "wsi_logical_close"))
                     // kept as the mark of a leak until `with_leaks_mended` has seen it
                     || (name == "wsi_logical_close" && leaks(line))
@@ -244,9 +204,7 @@ fn io_only_when_reading_changes(told: Vec<Told>) -> Vec<Told> {
     let mut kept: Vec<Told> = Vec::new();
     for (name, line) in told {
         match &line {
-            Line::Op {
-                name: op, words, ..
-            } if op == "io" => {
+            Line::Op { name: op, words, .. } if op == "io" => {
                 let flags = words.last().map_or("", String::as_str);
                 let start = words.iter().any(|w| w == "START");
                 if !flags.contains('R') || reading.get(&name) == Some(&start) {
@@ -276,10 +234,7 @@ fn polls_only_when_the_set_changes(told: Vec<Told>) -> Vec<Told> {
     for (name, line) in told {
         match &line {
             Line::Callback { reason, .. }
-                if matches!(
-                    reason.as_str(),
-                    "LOCK_POLL" | "UNLOCK_POLL" | "CHANGE_MODE_POLL_FD"
-                ) => {}
+                if matches!(reason.as_str(), "LOCK_POLL" | "UNLOCK_POLL" | "CHANGE_MODE_POLL_FD") => {}
             _ => kept.push((name, line)),
         }
     }
@@ -292,14 +247,7 @@ fn bodies_in_one_piece(told: Vec<Told>) -> Vec<Told> {
     for (name, line) in told {
         if let Line::Callback { reason, len, .. } = &line
             && reason == "HTTP_BODY"
-            && let Some((
-                last,
-                Line::Callback {
-                    reason: before,
-                    len: sum,
-                    ..
-                },
-            )) = kept.last_mut()
+            && let Some((last, Line::Callback { reason: before, len: sum, .. })) = kept.last_mut()
             && *last == name
             && before == "HTTP_BODY"
         {
@@ -319,11 +267,7 @@ fn with_leaks_mended(told: Vec<Told>) -> Vec<Told> {
     for (name, line) in told {
         if leaks(&line) {
             leaked = true;
-            let user = if name.starts_with("stream") {
-                "y"
-            } else {
-                "NULL"
-            };
+            let user = if name.starts_with("stream") { "y" } else { "NULL" };
             kept.push((name, callback("http", "WSI_DESTROY", user)));
         } else {
             kept.push((name, line));
@@ -331,18 +275,10 @@ fn with_leaks_mended(told: Vec<Told>) -> Vec<Told> {
     }
     if leaked {
         kept.retain(|(_, line)| !line.is_reason("PROTOCOL_DESTROY"));
-        let listen = kept
-            .iter()
-            .rposition(|(n, l)| n == "listen" && l.is_reason("WSI_DESTROY"));
+        let listen = kept.iter().rposition(|(n, l)| n == "listen" && l.is_reason("WSI_DESTROY"));
         let at = listen.expect("the listening wsi is destroyed") + 1;
         for protocol in ["echo", "http"] {
-            kept.insert(
-                at,
-                (
-                    String::new(),
-                    callback(protocol, "PROTOCOL_DESTROY", "NULL"),
-                ),
-            );
+            kept.insert(at, (String::new(), callback(protocol, "PROTOCOL_DESTROY", "NULL")));
         }
     }
     kept
@@ -362,8 +298,7 @@ fn callback(protocol: &str, reason: &str, user: &str) -> Line {
 /// In which order context destroy takes the sockets is no contract, only that each is told its own end in
 /// order and that protocols go last. `destroy_context2` is called once or twice.
 fn destroy_by_wsi(mut told: Vec<Told>) -> Vec<Told> {
-    let destroying =
-        |(_, line): &Told| matches!(line, Line::Marker(t) if t.starts_with("destroying"));
+    let destroying = |(_, line): &Told| matches!(line, Line::Marker(t) if t.starts_with("destroying"));
     let Some(start) = told.iter().position(destroying) else {
         return told;
     };
@@ -379,12 +314,7 @@ fn destroy_by_wsi(mut told: Vec<Told>) -> Vec<Told> {
 fn tell(told: &[Told]) -> Vec<String> {
     told.iter()
         .map(|(name, line)| match line {
-            Line::Op {
-                name: op,
-                wsi,
-                words,
-                ..
-            } => {
+            Line::Op { name: op, wsi, words, .. } => {
                 let mut text = format!("OP {op}");
                 if wsi.is_some() {
                     write!(text, " {name}").expect("writing to a string");
@@ -395,14 +325,7 @@ fn tell(told: &[Told]) -> Vec<String> {
                 }
                 text
             }
-            Line::Callback {
-                protocol,
-                reason,
-                user,
-                len,
-                input,
-                ..
-            } => {
+            Line::Callback { protocol, reason, user, len, input, .. } => {
                 let mut text = format!("CB {protocol} {name} {reason} user={user}");
                 if reason == "HTTP_BODY" {
                     write!(text, " len={len}").expect("writing to a string");
@@ -458,10 +381,7 @@ impl Server {
 
     /// A file with this many bytes, as curl wants it named.
     fn upload(&self, len: usize) -> String {
-        format!(
-            "@{}",
-            self.www.file("upload.bin", vec![b'a'; len]).display()
-        )
+        format!("@{}", self.www.file("upload.bin", vec![b'a'; len]).display())
     }
 
     /// Waits until this many connections and streams have been closed, then ends the program.
@@ -503,11 +423,7 @@ fn assert_same(what: &str, run: &str, expected: &[String]) {
 
 /// The run tells the recorded story, and breaks none of the rules that are stricter than lws's.
 fn assert_as_recorded(name: &str, run: &str) {
-    let of = if library().foreign {
-        Of::Run
-    } else {
-        Of::Recording
-    };
+    let of = if library().foreign { Of::Run } else { Of::Recording };
     assert_same(name, run, &story(&recording(name), of));
     if !library().foreign {
         assert_op_contract(run);
@@ -523,25 +439,10 @@ fn assert_op_contract(run: &str) {
     let lines = parse(run);
     for (at, line) in lines.iter().enumerate() {
         match line {
-            Line::Op {
-                name,
-                words,
-                unknown_fd,
-                ..
-            } => {
-                let key = words
-                    .iter()
-                    .take(3)
-                    .skip(1)
-                    .cloned()
-                    .collect::<Vec<_>>()
-                    .join(" ");
-                assert!(
-                    !unknown_fd,
-                    "{words:?} for an fd that the loop does not have\n{run}"
-                );
-                let refused =
-                    matches!(lines.get(at + 1), Some(Line::Remark(r)) if r.ends_with("-> 1"));
+            Line::Op { name, words, unknown_fd, .. } => {
+                let key = words.iter().take(3).skip(1).cloned().collect::<Vec<_>>().join(" ");
+                assert!(!unknown_fd, "{words:?} for an fd that the loop does not have\n{run}");
+                let refused = matches!(lines.get(at + 1), Some(Line::Remark(r)) if r.ends_with("-> 1"));
                 match name.as_str() {
                     "sock_accept" | "init_vhost_listen_wsi" if !refused => {
                         *taken.entry(key).or_default() += 1;
@@ -551,11 +452,7 @@ fn assert_op_contract(run: &str) {
                         assert_eq!(*count, 1, "{words:?} must match one sock_accept\n{run}");
                         *count -= 1;
                     }
-                    "io" => assert_eq!(
-                        taken.get(&key),
-                        Some(&1),
-                        "{words:?} out of its life\n{run}"
-                    ),
+                    "io" => assert_eq!(taken.get(&key), Some(&1), "{words:?} out of its life\n{run}"),
                     _ => {}
                 }
             }
@@ -570,10 +467,7 @@ fn assert_op_contract(run: &str) {
             _ => {}
         }
     }
-    assert!(
-        taken.values().all(|n| *n == 0),
-        "the loop was not told to let go of {taken:?}\n{run}"
-    );
+    assert!(taken.values().all(|n| *n == 0), "the loop was not told to let go of {taken:?}\n{run}");
     assert!(!locked, "LOCK_POLL without UNLOCK_POLL\n{run}");
 }
 
@@ -593,11 +487,7 @@ fn cancelled_once(run: &str) {
 
 fn curl_ok(args: &[&str], body: &str) {
     let reply = tools::curl(args);
-    assert_eq!(
-        (reply.status, reply.text().as_str()),
-        (200, body),
-        "{args:?}: {reply:?}"
-    );
+    assert_eq!((reply.status, reply.text().as_str()), (200, body), "{args:?}: {reply:?}");
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -629,10 +519,7 @@ fn h1_post() {
 fn h1_404() {
     let server = start(&[]);
     let reply = tools::curl(&[&server.url("http", "/nofile.html")]);
-    assert_eq!(
-        (reply.status, reply.header("location")),
-        (302, Some("/404.html"))
-    );
+    assert_eq!((reply.status, reply.header("location")), (302, Some("/404.html")));
     assert_as_recorded("h1-404", &server.end_after(1));
 }
 
@@ -647,30 +534,21 @@ fn h1_keepalive2() {
 #[test]
 fn h2_get_file() {
     let server = start_tls(&[]);
-    curl_ok(
-        &["--http2", &server.url("https", "/")],
-        "<html>index</html>\n",
-    );
+    curl_ok(&["--http2", &server.url("https", "/")], "<html>index</html>\n");
     assert_as_recorded("h2-get-file", &server.end_after(2));
 }
 
 #[test]
 fn h2_dyn() {
     let server = start_tls(&[]);
-    curl_ok(
-        &["--http2", &server.url("https", "/cb/dyn")],
-        "hello world\n",
-    );
+    curl_ok(&["--http2", &server.url("https", "/cb/dyn")], "hello world\n");
     assert_as_recorded("h2-dyn", &server.end_after(2));
 }
 
 #[test]
 fn h2_post() {
     let server = start_tls(&[]);
-    curl_ok(
-        &["--http2", "-d", "abc", &server.url("https", "/cb/post")],
-        "got 3\n",
-    );
+    curl_ok(&["--http2", "-d", "abc", &server.url("https", "/cb/post")], "got 3\n");
     assert_as_recorded("h2-post", &server.end_after(2));
 }
 
@@ -678,10 +556,7 @@ fn h2_post() {
 fn h2_404() {
     let server = start_tls(&[]);
     let reply = tools::curl(&["--http2", &server.url("https", "/nofile")]);
-    assert_eq!(
-        (reply.status, reply.header("location")),
-        (302, Some("/404.html"))
-    );
+    assert_eq!((reply.status, reply.header("location")), (302, Some("/404.html")));
     assert_as_recorded("h2-404", &server.end_after(2));
 }
 
@@ -689,15 +564,7 @@ fn h2_404() {
 fn h2_tls_post12k_custom() {
     let server = start_tls(&[]);
     let body = server.upload(12_000);
-    curl_ok(
-        &[
-            "--http2",
-            "--data-binary",
-            &body,
-            &server.url("https", "/cb/post"),
-        ],
-        "got 12000\n",
-    );
+    curl_ok(&["--http2", "--data-binary", &body, &server.url("https", "/cb/post")], "got 12000\n");
     assert_as_recorded("h2-tls-post12k-custom", &server.end_after(2));
 }
 
@@ -705,15 +572,7 @@ fn h2_tls_post12k_custom() {
 fn h1_tls_post12k_poll() {
     let server = start_tls(&["--mode=poll"]);
     let body = server.upload(12_000);
-    curl_ok(
-        &[
-            "--http1.1",
-            "--data-binary",
-            &body,
-            &server.url("https", "/cb/post"),
-        ],
-        "got 12000\n",
-    );
+    curl_ok(&["--http1.1", "--data-binary", &body, &server.url("https", "/cb/post")], "got 12000\n");
     assert_as_recorded("h1-tls-post12k-poll", &end_by_signal(server));
 }
 
@@ -726,35 +585,18 @@ fn h1_tls_post12k_custom() {
     }
     let server = start_tls(&[]);
     let body = server.upload(12_000);
-    curl_ok(
-        &[
-            "--http1.1",
-            "--data-binary",
-            &body,
-            &server.url("https", "/cb/post"),
-        ],
-        "got 12000\n",
-    );
+    curl_ok(&["--http1.1", "--data-binary", &body, &server.url("https", "/cb/post")], "got 12000\n");
     let run = server.end_after(1);
-    assert!(
-        !run.contains("returned 0 1000 times"),
-        "the loop spins\n{run}"
-    );
+    assert!(!run.contains("returned 0 1000 times"), "the loop spins\n{run}");
     assert_op_contract(&run);
     let callbacks = |story: Vec<String>| -> Vec<String> {
-        story
-            .into_iter()
-            .filter(|step| step.starts_with("CB"))
-            .collect()
+        story.into_iter().filter(|step| step.starts_with("CB")).collect()
     };
     let expected = callbacks(story(&recording("h1-tls-post12k-poll"), Of::Recording));
     assert_eq!(callbacks(story(&run, Of::Run)), expected, "\n{run}");
     // the ops beside them are those of the stalled recording
     let ops = |story: Vec<String>| -> Vec<String> {
-        story
-            .into_iter()
-            .filter(|step| step.starts_with("OP"))
-            .collect()
+        story.into_iter().filter(|step| step.starts_with("OP")).collect()
     };
     let expected = ops(story(&recording("h1-tls-post12k-custom"), Of::Recording));
     assert_eq!(ops(story(&run, Of::Run)), expected, "\n{run}");
@@ -771,20 +613,12 @@ fn extpoll_h1_dyn() {
 #[test]
 fn accept_full() {
     // pipe and listening socket; lws has its netlink socket too
-    let slots = if library().foreign {
-        "--slots=3"
-    } else {
-        "--slots=2"
-    };
+    let slots = if library().foreign { "--slots=3" } else { "--slots=2" };
     let server = start(&[slots, "--unguarded"]);
     for n in 1..=5 {
         let mut socket = common::h1::connect(server.port);
         if !library().foreign {
-            assert_eq!(
-                common::h1::read_to_end(&mut socket),
-                b"",
-                "refused connection {n}"
-            );
+            assert_eq!(common::h1::read_to_end(&mut socket), b"", "refused connection {n}");
         }
         let mut seen = 0;
         server.running.wait_line("the refusal", |line| {
@@ -811,19 +645,11 @@ fn destroy_active() {
     let probe = expected.find("-- service fd=6 ").expect("the probe");
     let real = expected.rfind("-- service fd=6 ").expect("the connection");
     expected.replace_range(probe..real, "");
-    let of = if library().foreign {
-        Of::Run
-    } else {
-        Of::Recording
-    };
+    let of = if library().foreign { Of::Run } else { Of::Recording };
     assert_same("destroy-active", &run, &story(&expected, of));
     if !library().foreign {
         assert_op_contract(&run);
-        assert_eq!(
-            client.goaway_then_end(),
-            Some(0),
-            "an orderly end of the connection"
-        );
+        assert_eq!(client.goaway_then_end(), Some(0), "an orderly end of the connection");
     }
 }
 
@@ -849,10 +675,7 @@ fn destroy_context1() {
 fn h2_leak() {
     let server = start_tls(&["--unguarded"]);
     let (dynamic, file) = (server.url("https", "/cb/dyn"), server.url("https", "/"));
-    curl_ok(
-        &["--http2", &dynamic, &file],
-        "hello world\n<html>index</html>\n",
-    );
+    curl_ok(&["--http2", &dynamic, &file], "hello world\n<html>index</html>\n");
     assert_as_recorded("h2-leak", &server.end_after(3));
 }
 
@@ -877,16 +700,12 @@ fn h2_leak_pool3() {
     assert_op_contract(&run);
 
     let one = story(&recording("h2-dyn"), Of::Recording);
-    let first = one
-        .iter()
-        .position(|s| s.contains("FILTER_NETWORK_CONNECTION"))
-        .expect("accept");
+    let first = one.iter().position(|s| s.contains("FILTER_NETWORK_CONNECTION")).expect("accept");
     let last = one.iter().position(|s| s == "-- destroying").expect("end");
     let mut expected = one[..first].to_vec();
     for n in 1..=10 {
         let numbered = |step: &String| {
-            step.replace("conn1", &format!("conn{n}"))
-                .replace("stream1", &format!("stream{n}"))
+            step.replace("conn1", &format!("conn{n}")).replace("stream1", &format!("stream{n}"))
         };
         expected.extend(one[first..last].iter().map(numbered));
     }
@@ -895,15 +714,9 @@ fn h2_leak_pool3() {
 }
 
 fn end_by_signal(mut server: Server) -> String {
-    server.running.wait_line("the connection to close", |line| {
-        line.contains(" CLOSED_HTTP ").then_some(())
-    });
+    server.running.wait_line("the connection to close", |line| line.contains(" CLOSED_HTTP ").then_some(()));
     server.running.signal(rustix::process::Signal::TERM);
     let status = server.running.wait();
-    assert!(
-        status.success(),
-        "{status}\n{}",
-        server.running.transcript()
-    );
+    assert!(status.success(), "{status}\n{}", server.running.transcript());
     server.end()
 }

@@ -46,7 +46,10 @@ impl Context {
     fn finish_close(&self, wsi: &Wsi) {
         match wsi.role.get() {
             Role::Connection => {
-                let streams = wsi.net.with(|net| net.as_mut().map(|net| std::mem::take(&mut net.streams))).unwrap_or_default();
+                let streams = wsi
+                    .net
+                    .with(|net| net.as_mut().map(|net| std::mem::take(&mut net.streams)))
+                    .unwrap_or_default();
                 for id in streams {
                     if let Some(stream) = self.wsi(id) {
                         stream.begin_close();
@@ -113,7 +116,9 @@ impl Context {
             moved.stream_at.set(at);
         }
         // Dropping the h2 side may have a RST_STREAM to send.
-        let reset = stream.stream.with(|core| core.take().is_some_and(|core| !core.h2.is_ended() || core.h2.expects_body()));
+        let reset = stream
+            .stream
+            .with(|core| core.take().is_some_and(|core| !core.h2.is_ended() || core.h2.expects_body()));
         if reset {
             self.schedule(connection);
         }

@@ -16,11 +16,11 @@ use super::event_loop::interest;
 use super::ledger::Kind;
 use super::timer::{SECOND, Timeout, Usec};
 use super::wsi::{Life, Wsi};
+use crate::engine::vhost::{PlainOnTls, Vhost};
 use crate::proto::h1::H1Server;
 use crate::proto::h2::{H2Server, PREFACE, WakeQueue};
 use crate::proto::tls::{ClientHello, Handshake, TlsServer, looks_like_tls};
 use crate::util::slots::Id;
-use crate::engine::vhost::{PlainOnTls, Vhost};
 
 /// Bytes read from one socket in one turn, before others get theirs.
 const READ_PER_TURN: usize = 512 * 1024;
@@ -154,7 +154,12 @@ impl io::Write for Socket<'_> {
 
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         let sent = retry(|| {
-            rustix::net::sendmsg(self.fd, bufs, &mut rustix::net::SendAncillaryBuffer::default(), SendFlags::NOSIGNAL)
+            rustix::net::sendmsg(
+                self.fd,
+                bufs,
+                &mut rustix::net::SendAncillaryBuffer::default(),
+                SendFlags::NOSIGNAL,
+            )
         });
         self.check(sent)
     }
@@ -223,10 +228,16 @@ impl Context {
         let mut total = 0;
         let mut result = Read::Open;
         while result == Read::Open && total < READ_PER_TURN && wsi.life() == Life::Open {
-            let got = wsi.with_fd(|fd| retry(|| rustix::net::recv(fd, &mut buffer[..], rustix::net::RecvFlags::empty())));
+            let got = wsi.with_fd(|fd| {
+                retry(|| rustix::net::recv(fd, &mut buffer[..], rustix::net::RecvFlags::empty()))
+            });
             match got {
                 Some(Ok((0, _))) => {
-                    wsi.net.with(|net| if let Some(net) = net { net.eof = true });
+                    wsi.net.with(|net| {
+                        if let Some(net) = net {
+                            net.eof = true
+                        }
+                    });
                     break;
                 }
                 Some(Ok((n, _))) => {
@@ -239,7 +250,11 @@ impl Context {
                 Some(Err(Errno::AGAIN)) => break,
                 Some(Err(error)) => {
                     crate::log_debug!("{}: recv: {error}", wsi.tag());
-                    wsi.net.with(|net| if let Some(net) = net { net.dead = true });
+                    wsi.net.with(|net| {
+                        if let Some(net) = net {
+                            net.dead = true
+                        }
+                    });
                     result = Read::Close;
                 }
                 None => result = Read::Close,
@@ -252,7 +267,9 @@ impl Context {
     /// Takes bytes off the wire.
     fn take_in(&self, wsi: &Wsi, wire: &mut [u8]) -> Read {
         let Some(vhost) = wsi.vhost() else { return Read::Close };
-        if wsi.net.with(|net| net.as_ref().is_some_and(|net| net.tls_pending)) && !self.admit_tls(wsi, &vhost, wire) {
+        if wsi.net.with(|net| net.as_ref().is_some_and(|net| net.tls_pending))
+            && !self.admit_tls(wsi, &vhost, wire)
+        {
             return Read::Close;
         }
         let mut chosen = None;
@@ -317,7 +334,9 @@ impl Context {
 
     /// Sends what waits, sets the loop's interest, and closes the connection when its socket failed.
     pub(super) fn flush(&self, wsi: &Wsi) {
-        let ok = wsi.with_fd(|fd| wsi.net.with(|net| net.as_mut().is_none_or(|net| net.flush(fd)))).unwrap_or(true);
+        let ok = wsi
+            .with_fd(|fd| wsi.net.with(|net| net.as_mut().is_none_or(|net| net.flush(fd))))
+            .unwrap_or(true);
         self.account_output(wsi);
         if !ok {
             self.close(wsi);

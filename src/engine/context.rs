@@ -1,5 +1,6 @@
 //! The context: everything that belongs to one `lws_create_context`, on one service thread.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
@@ -30,8 +31,12 @@ pub struct ContextConfig {
     pub event_lib_pt: usize,
     /// `info.user`.
     pub user: UserPtr,
-    /// Descriptors that are told through ADD/DEL/CHANGE_MODE_POLL_FD callbacks too.
-    pub external_poll: bool,
+    /// Time that a request's head may take to arrive on a connection that was idle (`info.timeout_secs_ah_idle`).
+    pub ah_idle: Usec,
+    /// Descriptors the context may have at once (`info.fd_limit_per_thread`).
+    pub max_fds: usize,
+    /// What the C API keeps beside the context.
+    pub foreign: Box<dyn Any>,
 }
 
 impl Default for ContextConfig {
@@ -42,7 +47,9 @@ impl Default for ContextConfig {
             service_buffer: 4096,
             event_lib_pt: 0,
             user: std::ptr::null_mut(),
-            external_poll: true,
+            ah_idle: 10 * SECOND,
+            max_fds: usize::MAX,
+            foreign: Box::new(()),
         }
     }
 }
@@ -167,7 +174,9 @@ impl Context {
     /// Shows the context to its loop: `init_context`, `init_pt`, then the event pipe.
     pub fn start(&self) -> Result<(), CreateError> {
         let name = self.event_loop.name();
-        let refused = |op: &'static str| move |_| CreateError::new("event_lib_custom", op, "the event lib returned nonzero");
+        let refused = |op: &'static str| {
+            move |_| CreateError::new("event_lib_custom", op, "the event lib returned nonzero")
+        };
         self.outside(|| self.event_loop.init_context(self)).map_err(refused("init_context"))?;
         self.outside(|| self.event_loop.init_thread(self)).map_err(refused("init_pt"))?;
         let pipe = self.new_wsi(Role::Pipe);
@@ -298,7 +307,10 @@ impl Context {
         self.set_interest_unchecked(wsi, 0);
         self.external_poll(wsi, Reason::DelPollFd, 0, before);
         self.outside(|| self.event_loop.remove(self, wsi));
-        if let Some(slot) = usize::try_from(wsi.raw_fd()).ok().and_then(|fd| self.fds.borrow_mut().get_mut(fd).map(Option::take)) {
+        if let Some(slot) = usize::try_from(wsi.raw_fd())
+            .ok()
+            .and_then(|fd| self.fds.borrow_mut().get_mut(fd).map(Option::take))
+        {
             debug_assert_eq!(slot, Some(wsi.id()));
         }
         self.ledger.freed(Kind::Fd, 0);
@@ -325,7 +337,7 @@ impl Context {
 
     /// The poll callbacks of programs that keep their own table without an event lib.
     fn external_poll(&self, wsi: &Wsi, reason: Reason, events: u8, before: u8) -> bool {
-        if !self.config.external_poll || wsi.vhost().is_none() {
+        if wsi.vhost().is_none() {
             return true;
         }
         let lock = Arg::Len(usize::from(reason != Reason::ChangeModePollFd));
@@ -359,7 +371,8 @@ impl Context {
 
     /// Makes a vhost and has it listen.
     pub fn create_vhost(&self, config: VhostConfig) -> Result<Rc<Vhost>, CreateError> {
-        let tag = format!("[vh|{}|{}]", self.vhosts.borrow().len() + self.graveyard.borrow().len(), config.name);
+        let tag =
+            format!("[vh|{}|{}]", self.vhosts.borrow().len() + self.graveyard.borrow().len(), config.name);
         let vhost = Vhost::new(config, tag);
         self.vhosts.borrow_mut().push(Rc::clone(&vhost));
         self.ledger.made(Kind::Vhost, size_of::<Vhost>());
@@ -425,7 +438,8 @@ impl Context {
     pub(super) fn vhost_named(&self, listening: &Rc<Vhost>, name: &[u8]) -> Option<Rc<Vhost>> {
         let name = name.split(|&byte| byte == b':').next().unwrap_or(name);
         let vhosts = self.vhosts.borrow();
-        let mut here = vhosts.iter().filter(|vhost| !vhost.going.get() && vhost.port.get() == listening.port.get());
+        let mut here =
+            vhosts.iter().filter(|vhost| !vhost.going.get() && vhost.port.get() == listening.port.get());
         let wildcard = |vhost: &&Rc<Vhost>| {
             vhost.name.strip_prefix("*.").is_some_and(|domain| {
                 name.len() > domain.len() + 1
@@ -433,7 +447,10 @@ impl Context {
                     && name[name.len() - domain.len()..].eq_ignore_ascii_case(domain.as_bytes())
             })
         };
-        here.clone().find(|vhost| vhost.name.as_bytes().eq_ignore_ascii_case(name)).or_else(|| here.find(wildcard)).cloned()
+        here.clone()
+            .find(|vhost| vhost.name.as_bytes().eq_ignore_ascii_case(name))
+            .or_else(|| here.find(wildcard))
+            .cloned()
     }
 
     // ---- protocols ----

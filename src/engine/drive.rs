@@ -68,7 +68,11 @@ impl Context {
         };
         wsi.driving.set(false);
         if wsi.is_open() {
-            wsi.net.with(|net| if let Some(net) = net { net.more = more });
+            wsi.net.with(|net| {
+                if let Some(net) = net {
+                    net.more = more
+                }
+            });
             self.flush(wsi);
         }
         self.reap();
@@ -176,14 +180,15 @@ impl Context {
 
     /// What an HTTP/1 connection does when there is nothing to do.
     fn rest_h1(&self, wsi: &Wsi) {
-        let (eof, partial) = wsi.net.with(|net| net.as_ref().map_or((true, false), |net| (net.eof, !net.rx.is_empty())));
+        let (eof, partial) =
+            wsi.net.with(|net| net.as_ref().map_or((true, false), |net| (net.eof, !net.rx.is_empty())));
         if eof {
             // A peer that has gone is not waited for: what has been answered leaves, the rest ends here.
             self.close_gently(wsi);
             return;
         }
         match wsi.http.phase.get() {
-            Phase::Idle if partial => self.ensure_timeout(wsi, Timeout::Establish, self.config.timeout),
+            Phase::Idle if partial => self.ensure_timeout(wsi, Timeout::Establish, self.config.ah_idle),
             Phase::Idle if wsi.deadlines.timeout.get() != Timeout::Establish => {
                 self.ensure_timeout(wsi, Timeout::KeepAlive, self.keepalive_of(wsi, KEEPALIVE_H1));
             }
@@ -205,7 +210,11 @@ impl Context {
     fn drive_h2(&self, wsi: &Wsi) -> bool {
         let (eof, mut batch) = (wsi.net.with(|net| net.as_ref().is_some_and(|net| net.eof)), Vec::new());
         if eof {
-            wsi.net.with(|net| if let Some(Net { speaks: Speaks::H2(h2), .. }) = net.as_deref_mut() { h2.receive_eof() });
+            wsi.net.with(|net| {
+                if let Some(Net { speaks: Speaks::H2(h2), .. }) = net.as_deref_mut() {
+                    h2.receive_eof()
+                }
+            });
         }
         for _ in 0..ROUNDS {
             if !self.move_frames(wsi) {
@@ -271,8 +280,14 @@ impl Context {
         stream.parent.set(Some(connection.id()));
         stream.bind_vhost(Some(Rc::clone(&vhost)));
         let has_body = h2.expects_body();
-        stream.http.empty_body.set(!has_body && parts.headers.get("content-length").is_some_and(|length| length == "0"));
-        stream.http.expects_continue.set(has_body && parts.headers.get("expect").is_some_and(|value| value == "100-continue"));
+        stream
+            .http
+            .empty_body
+            .set(!has_body && parts.headers.get("content-length").is_some_and(|length| length == "0"));
+        stream
+            .http
+            .expects_continue
+            .set(has_body && parts.headers.get("expect").is_some_and(|value| value == "100-continue"));
         let joined = connection.net.with(|net| {
             let net = net.as_mut()?;
             stream.stream_at.set(net.streams.len());
@@ -297,7 +312,11 @@ impl Context {
             }
         }
         if stream.is_open() {
-            connection.net.with(|net| if let Some(net) = net { net.ready.push(id) });
+            connection.net.with(|net| {
+                if let Some(net) = net {
+                    net.ready.push(id)
+                }
+            });
         }
     }
 
@@ -323,7 +342,9 @@ impl Context {
         if stream.http.phase.get() == Phase::Body && !self.receive_stream_body(stream) {
             return;
         }
-        if self.has_output_work(stream) && stream_core(stream, |core| core.h2.poll_writeable(&core.waker)) == Some(true) {
+        if self.has_output_work(stream)
+            && stream_core(stream, |core| core.h2.poll_writeable(&core.waker)) == Some(true)
+        {
             self.produce(stream);
         }
         if !stream.is_open() {
@@ -341,7 +362,11 @@ impl Context {
             && stream_core(stream, |core| core.h2.poll_writeable(&core.waker)) == Some(true);
         if again {
             let id = stream.id();
-            connection.net.with(|net| if let Some(net) = net { net.ready.push(id) });
+            connection.net.with(|net| {
+                if let Some(net) = net {
+                    net.ready.push(id)
+                }
+            });
         }
     }
 

@@ -54,7 +54,13 @@ impl Context {
         };
         let mime = mime.to_owned();
         let head = build_head(|head| {
-            self.common_head(wsi, 200, Some(mime.as_bytes()).filter(|mime| !mime.is_empty()), Some(found.size), head)?;
+            self.common_head(
+                wsi,
+                200,
+                Some(mime.as_bytes()).filter(|mime| !mime.is_empty()),
+                Some(found.size),
+                head,
+            )?;
             head.header(b"cache-control", mount::cache_control(hit).as_bytes())?;
             head.header(b"etag", etag.as_bytes())?;
             if hit.protocol.is_some() {
@@ -62,7 +68,9 @@ impl Context {
             }
             head.end()
         });
-        let sent = head.map_err(WriteError::from).and_then(|head| self.begin_file(wsi, &head, found.file, found.size));
+        let sent = head
+            .map_err(WriteError::from)
+            .and_then(|head| self.begin_file(wsi, &head, found.file, found.size));
         match sent {
             Ok(()) => Answer::Taken,
             Err(error) => {
@@ -106,7 +114,13 @@ impl Context {
     }
 
     /// `lws_serve_http_file`: sends one file of the program's choice, with header lines of its own.
-    pub fn serve_file(&self, wsi: &Wsi, path: &Path, content_type: &str, extra: &[u8]) -> Result<(), WriteError> {
+    pub fn serve_file(
+        &self,
+        wsi: &Wsi,
+        path: &Path,
+        content_type: &str,
+        extra: &[u8],
+    ) -> Result<(), WriteError> {
         let opened = File::open(path).and_then(|file| {
             let metadata = file.metadata()?;
             Ok((file, metadata))
@@ -203,12 +217,15 @@ fn describe(file: File, path: PathBuf) -> Option<Found> {
 /// Opens `path` below `root`; nothing outside `root` is ever opened, whatever links say.
 fn open_below(root: &str, path: &Path) -> Option<File> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let directory = rustix::fs::open(root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, FileMode::empty()).ok()?;
+    let directory =
+        rustix::fs::open(root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, FileMode::empty()).ok()?;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     match rustix::fs::openat2(&directory, path, flags, FileMode::empty(), resolve) {
         Ok(fd) => Some(File::from(fd)),
         // A kernel without openat2, or an absolute link: compare the real paths instead.
-        Err(Errno::NOSYS | Errno::XDEV | Errno::PERM) => open_real_path_below(root, path, flags).map(File::from),
+        Err(Errno::NOSYS | Errno::XDEV | Errno::PERM) => {
+            open_real_path_below(root, path, flags).map(File::from)
+        }
         Err(_) => None,
     }
 }
@@ -219,4 +236,3 @@ fn open_real_path_below(root: &str, path: &Path, flags: OFlags) -> Option<OwnedF
     let inside = real.starts_with(&root);
     inside.then(|| rustix::fs::open(&real, flags | OFlags::NOFOLLOW, FileMode::empty()).ok()).flatten()
 }
-

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::rc::Rc;
 
 use super::context::Context;
-use super::dispatch::Arg;
+use super::dispatch::{Arg, UserPtr};
 use super::drive::stream_core;
 use super::ledger::Kind;
 use super::reason::Reason;
@@ -65,7 +65,11 @@ impl Context {
             return;
         }
         if stream_core(wsi, |core| core.h2.send_continue()).is_none() {
-            wsi.net.with(|net| if let Some(net) = net { net.tx.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n") });
+            wsi.net.with(|net| {
+                if let Some(net) = net {
+                    net.tx.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n")
+                }
+            });
         }
     }
 
@@ -119,7 +123,8 @@ impl Context {
                 return self.ask_program(wsi, below);
             }
         }
-        let served = if hit.kind == MountKind::File { self.serve_mount(wsi, hit, below) } else { Answer::Missing };
+        let served =
+            if hit.kind == MountKind::File { self.serve_mount(wsi, hit, below) } else { Answer::Missing };
         match served {
             Answer::Missing if hit.protocol.is_some() => self.ask_program(wsi, below),
             Answer::Missing => self.ask_program(wsi, path),
@@ -161,7 +166,10 @@ impl Context {
         if wsi.has_session() || !wsi.user.get().is_null() {
             return;
         }
-        let size = wsi.vhost().and_then(|vhost| Some(vhost.protocols.get(wsi.protocol.get())?.session_size)).unwrap_or(0);
+        let size = wsi
+            .vhost()
+            .and_then(|vhost| Some(vhost.protocols.get(wsi.protocol.get())?.session_size))
+            .unwrap_or(0);
         if size > 0 {
             wsi.set_session(Some(Zeroed::new(size)));
             self.ledger.made(Kind::Session, size);
@@ -251,7 +259,9 @@ impl Context {
         wsi.http.reset();
         wsi.rx_paused.set(false);
         wsi.net.with(|net| {
-            if let Some(super::connection::Net { speaks: super::connection::Speaks::H1(parser), .. }) = net.as_deref_mut() {
+            if let Some(super::connection::Net { speaks: super::connection::Speaks::H1(parser), .. }) =
+                net.as_deref_mut()
+            {
                 parser.next_request();
             }
         });
@@ -306,6 +316,17 @@ impl Context {
                 self.update_interest(wsi);
             }
         }
+    }
+
+    /// Replaces what callbacks get as `user` by a pointer of the program's own.
+    pub fn replace_user(&self, wsi: &Wsi, user: UserPtr) {
+        self.drop_session(wsi);
+        wsi.user.set(user);
+    }
+
+    /// Gives the header table back before the transaction ends.
+    pub fn detach_headers(&self, wsi: &Wsi) {
+        self.detach_ah(wsi);
     }
 
     // ---- refusals ----

@@ -129,7 +129,10 @@ impl Ledger {
         let mut out = String::from("{");
         for (kind, name) in KINDS {
             let Account { live, peak, total, bytes } = self.account(kind);
-            let _ = write!(out, "\"{name}\":{{\"live\":{live},\"peak\":{peak},\"total\":{total},\"bytes\":{bytes}}},");
+            let _ = write!(
+                out,
+                "\"{name}\":{{\"live\":{live},\"peak\":{peak},\"total\":{total},\"bytes\":{bytes}}},"
+            );
         }
         let _ = write!(out, "\"loop_turns\":{}}}", self.turns());
         out

@@ -5,14 +5,13 @@ use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::rc::Rc;
 
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType, sockopt,
-};
+use rustix::net::{AddressFamily, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
 use super::connection::Net;
 use super::context::{Context, CreateError};
 use super::dispatch::Arg;
 use super::event_loop::{Admit, interest};
+use super::ledger::Kind;
 use super::reason::Reason;
 use super::timer::{SECOND, Timeout};
 use super::vhost::{Listen, Vhost};
@@ -43,7 +42,11 @@ impl Context {
         // Shown to the loop bound and not yet listening, as event libs have come to expect.
         if !self.admit(wsi, Admit::Listen) {
             self.discard(wsi);
-            return Err(CreateError::new("event_lib_custom", "init_vhost_listen_wsi", "the event lib refused the listening socket"));
+            return Err(CreateError::new(
+                "event_lib_custom",
+                "init_vhost_listen_wsi",
+                "the event lib refused the listening socket",
+            ));
         }
         wsi.announced.set(true);
         if let Some(Err(error)) = wsi.with_fd(|fd| rustix::net::listen(fd, vhost.backlog)) {
@@ -86,7 +89,10 @@ impl Context {
         if !listener.vhost().is_some_and(|of| Rc::ptr_eq(&of, vhost)) {
             return;
         }
-        let heir = self.vhosts().into_iter().find(|other| !other.going.get() && other.listener.get() == Some(listener.id()));
+        let heir = self
+            .vhosts()
+            .into_iter()
+            .find(|other| !other.going.get() && other.listener.get() == Some(listener.id()));
         match heir {
             Some(heir) => {
                 listener.bind_vhost(Some(heir));
@@ -98,9 +104,8 @@ impl Context {
     /// Takes the connections that wait at a listener.
     pub(super) fn accept(&self, listener: &Wsi) {
         for _ in 0..ACCEPT_PER_TURN {
-            let accepted = listener.with_fd(|fd| {
-                rustix::net::acceptfrom_with(fd, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
-            });
+            let accepted = listener
+                .with_fd(|fd| rustix::net::acceptfrom_with(fd, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK));
             match accepted {
                 Some(Ok((fd, peer))) => self.adopt(listener, fd, peer.as_ref()),
                 Some(Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {
@@ -125,6 +130,10 @@ impl Context {
         let Some(vhost) = listener.vhost() else { return };
         let asked = Arg::Peer { address: peer, fd: fd.as_raw_fd() };
         if self.dispatch_as(listener, 0, Reason::FilterNetworkConnection, asked) != 0 {
+            return;
+        }
+        if self.ledger.account(Kind::Fd).live >= self.config.max_fds as u64 {
+            crate::log_warn!("{}: fd_limit_per_thread reached, connection closed", listener.tag());
             return;
         }
         prepare(&fd, &vhost);
@@ -175,7 +184,8 @@ fn open(vhost: &Vhost) -> Result<(OwnedFd, String), CreateError> {
                 // No IPv6 on this machine: any address means any IPv4 address.
                 Err(Errno::AFNOSUPPORT) if iface.is_none() => {
                     return bind_tcp(
-                        rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).map_err(fail)?,
+                        rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)
+                            .map_err(fail)?,
                         SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), *port),
                         vhost,
                         shown,
@@ -191,7 +201,12 @@ fn open(vhost: &Vhost) -> Result<(OwnedFd, String), CreateError> {
     }
 }
 
-fn bind_tcp(fd: OwnedFd, address: SocketAddr, vhost: &Vhost, shown: String) -> Result<(OwnedFd, String), CreateError> {
+fn bind_tcp(
+    fd: OwnedFd,
+    address: SocketAddr,
+    vhost: &Vhost,
+    shown: String,
+) -> Result<(OwnedFd, String), CreateError> {
     let fail = |error: Errno| CreateError::new("port", &shown, error);
     sockopt::set_socket_reuseaddr(&fd, true).map_err(fail)?;
     if vhost.share_port {
@@ -204,7 +219,8 @@ fn bind_tcp(fd: OwnedFd, address: SocketAddr, vhost: &Vhost, shown: String) -> R
 /// The address that `iface` (a number, an interface's name, or nothing) and the port mean.
 fn bind_address(port: u16, iface: Option<&str>, ipv4_only: bool) -> Result<SocketAddr, CreateError> {
     let Some(iface) = iface else {
-        let any = if ipv4_only { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
+        let any =
+            if ipv4_only { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
         return Ok(SocketAddr::new(any, port));
     };
     if let Ok(address) = iface.parse::<IpAddr>() {
@@ -218,7 +234,8 @@ fn bind_address(port: u16, iface: Option<&str>, ipv4_only: bool) -> Result<Socke
 /// The first address of a network interface, IPv4 preferred, as the kernel lists them.
 fn interface_address(name: &str, ipv4_only: bool) -> Option<IpAddr> {
     let addresses = if_addrs::get_if_addrs().ok()?;
-    let mut of_it = addresses.iter().filter(|interface| interface.name == name).map(|interface| interface.addr.ip());
+    let mut of_it =
+        addresses.iter().filter(|interface| interface.name == name).map(|interface| interface.addr.ip());
     of_it.clone().find(IpAddr::is_ipv4).or_else(|| if ipv4_only { None } else { of_it.next() })
 }
 
@@ -231,7 +248,9 @@ fn open_unix(path: &str, owner: Option<&str>) -> Result<(OwnedFd, String), Creat
         Some(name) => SocketAddrUnix::new_abstract_name(name.as_bytes()).map_err(fail)?,
         _ => {
             // A socket file that a dead process left behind is in the way; anything else is not ours to remove.
-            if rustix::fs::lstat(path).is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_socket()) {
+            if rustix::fs::lstat(path)
+                .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_socket())
+            {
                 let _ = rustix::fs::unlink(path);
             }
             SocketAddrUnix::new(path).map_err(fail)?

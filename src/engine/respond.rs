@@ -1,8 +1,8 @@
 //! The library's own answers, and the header lines it adds to the program's.
 
 use super::context::Context;
-use super::wsi::Wsi;
 use super::write::{Mode, WriteError};
+use super::wsi::Wsi;
 use crate::proto::http::header::Version;
 use crate::proto::http::mount;
 use crate::proto::http::response::{self, HeaderError};
@@ -134,7 +134,13 @@ impl Context {
     }
 
     /// Writes the head of a redirect (`lws_http_redirect`).
-    pub fn put_redirect(&self, wsi: &Wsi, code: u32, location: &[u8], head: &mut HeadWriter<'_>) -> Result<(), HeaderError> {
+    pub fn put_redirect(
+        &self,
+        wsi: &Wsi,
+        code: u32,
+        location: &[u8],
+        head: &mut HeadWriter<'_>,
+    ) -> Result<(), HeaderError> {
         self.start_head(wsi, code, head)?;
         head.header(b"location", location)?;
         head.header(b"content-type", b"text/html")?;

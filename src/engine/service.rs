@@ -265,7 +265,11 @@ impl Context {
                 self.close(wsi);
             }
             Timeout::FlushBeforeClose => {
-                wsi.net.with(|net| if let Some(net) = net { net.dead = true });
+                wsi.net.with(|net| {
+                    if let Some(net) = net {
+                        net.dead = true
+                    }
+                });
                 self.close(wsi);
             }
             _ => {

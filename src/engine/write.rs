@@ -171,7 +171,8 @@ impl Context {
             let info = response::scan_block(&wsi.http.head.borrow());
             if info.complete || !mode.more {
                 wsi.http.headers_sent.set(true);
-                let delimited = info.content_length.is_some() || info.chunked || matches!(info.status, 204 | 304);
+                let delimited =
+                    info.content_length.is_some() || info.chunked || matches!(info.status, 204 | 304);
                 if info.connection_close || !(delimited || wsi.http.head_only.get()) {
                     wsi.http.keep_alive.set(false);
                 }
@@ -182,7 +183,9 @@ impl Context {
         }
         wsi.http.ended.set(mode.end);
         let full = wsi.net.with(|net| {
-            let Some(net) = net.as_deref_mut().filter(|net| !net.draining && !net.is_h2()) else { return None };
+            let Some(net) = net.as_deref_mut().filter(|net| !net.draining && !net.is_h2()) else {
+                return None;
+            };
             net.tx.extend_from_slice(bytes);
             Some(net.tx.len() >= FLUSH_AT)
         });
@@ -194,7 +197,9 @@ impl Context {
 
     /// `lws_send_pipe_choked`: whether more output would only wait in memory. Sends what it can first.
     pub fn is_choked(&self, wsi: &Wsi) -> bool {
-        let Some(connection) = self.connection_of(wsi).filter(|connection| connection.is_open()) else { return true };
+        let Some(connection) = self.connection_of(wsi).filter(|connection| connection.is_open()) else {
+            return true;
+        };
         if !wsi.is_open() {
             return true;
         }
@@ -206,12 +211,16 @@ impl Context {
             }
         });
         self.flush_quietly(connection);
-        let full = connection.net.with(|net| net.as_ref().is_none_or(|net| net.blocked || net.pending() >= HIGH_WATER));
+        let full = connection
+            .net
+            .with(|net| net.as_ref().is_none_or(|net| net.blocked || net.pending() >= HIGH_WATER));
         full || stream_core(wsi, |core| !core.h2.poll_writeable(&core.waker)).unwrap_or(false)
     }
 
     /// Bytes taken from the program that the kernel has not got yet (`lws_partial_buffered`).
     pub fn is_buffering(&self, wsi: &Wsi) -> bool {
-        self.connection_of(wsi).is_some_and(|connection| connection.net.with(|net| net.as_ref().is_some_and(|net| net.pending() > 0)))
+        self.connection_of(wsi).is_some_and(|connection| {
+            connection.net.with(|net| net.as_ref().is_some_and(|net| net.pending() > 0))
+        })
     }
 }

@@ -325,7 +325,10 @@ impl Wsi {
                 Role::Pipe => "[pipe]".to_owned(),
                 Role::Listen => {
                     let vhost = self.vhost();
-                    format!("[listen|{serial}|{}]", vhost.map_or_else(String::new, |vhost| vhost.name.clone()))
+                    format!(
+                        "[listen|{serial}|{}]",
+                        vhost.map_or_else(String::new, |vhost| vhost.name.clone())
+                    )
                 }
                 Role::Connection => format!("[wsisrv|{serial}|adopted]"),
                 Role::Stream => {

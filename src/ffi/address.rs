@@ -1,8 +1,5 @@
 //! Numeric IP addresses and network interfaces for the C API.
-#![expect(
-    clippy::similar_names,
-    reason = "sa46a and sa46b are what C calls them"
-)]
+#![expect(clippy::similar_names, reason = "sa46a and sa46b are what C calls them")]
 
 use std::ffi::{CStr, c_char, c_int};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -279,8 +276,7 @@ fn parse(text: &[u8]) -> Option<IpAddr> {
 
 fn from_octets(octets: &[u8]) -> Option<IpAddr> {
     let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
-    v4.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from))
-        .ok()
+    v4.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from)).ok()
 }
 
 /// Writes an address's text as documented for [`lws_write_numeric_address`].
@@ -291,11 +287,7 @@ fn from_octets(octets: &[u8]) -> Option<IpAddr> {
 unsafe fn put_address(address: IpAddr, buf: *mut c_char, len: usize) -> c_int {
     // SAFETY: the caller's promise.
     let written = unsafe { put_text(&address, buf, len) };
-    if address.is_ipv6() && usize::try_from(written) == Ok(len) {
-        -1
-    } else {
-        written
-    }
+    if address.is_ipv6() && usize::try_from(written) == Ok(len) { -1 } else { written }
 }
 
 /// Writes text, cut to fit; its length, at most `len`, or -1 if there is no room at all.
@@ -326,8 +318,7 @@ unsafe fn store(address: IpAddr, to: *mut u8) {
             // SAFETY: the caller's promise.
             unsafe {
                 (&raw mut (*to).sin_family).write_unaligned(libc::AF_INET as libc::sa_family_t);
-                (&raw mut (*to).sin_addr.s_addr)
-                    .write_unaligned(u32::from_ne_bytes(address.octets()));
+                (&raw mut (*to).sin_addr.s_addr).write_unaligned(u32::from_ne_bytes(address.octets()));
             }
         }
         IpAddr::V6(address) => {
@@ -358,19 +349,11 @@ unsafe fn load(from: *const lws_sockaddr46) -> Result<IpAddr, c_int> {
 }
 
 fn is_on_net(address: IpAddr, net: IpAddr, net_len: c_int) -> bool {
-    let width = if net.is_ipv4() {
-        c_int::try_from(Ipv4Addr::BITS)
-    } else {
-        c_int::try_from(Ipv6Addr::BITS)
-    };
+    let width = if net.is_ipv4() { c_int::try_from(Ipv4Addr::BITS) } else { c_int::try_from(Ipv6Addr::BITS) };
     if !width.is_ok_and(|width| (0..=width).contains(&net_len)) {
         return false;
     }
-    let prefix = if net.is_ipv4() {
-        net_len + MAPPED_PREFIX
-    } else {
-        net_len
-    };
+    let prefix = if net.is_ipv4() { net_len + MAPPED_PREFIX } else { net_len };
     let ignored = Ipv6Addr::BITS - prefix.cast_unsigned();
     let significant = |address| mapped(address).to_bits().checked_shr(ignored).unwrap_or(0);
     significant(address) == significant(net)
@@ -402,11 +385,7 @@ fn interface_address(name: &CStr, ipv6: bool) -> Result<(IpAddr, u32), c_int> {
             _ => {}
         }
     }
-    fallback.ok_or(if exists {
-        ITOSA_NOT_USABLE
-    } else {
-        ITOSA_NOT_EXIST
-    })
+    fallback.ok_or(if exists { ITOSA_NOT_USABLE } else { ITOSA_NOT_EXIST })
 }
 
 /// The system's list of interfaces and their addresses.
@@ -428,12 +407,7 @@ impl InterfaceList {
             let entry = unsafe { next.as_ref() }?;
             next = entry.ifa_next;
             // SAFETY: as above.
-            Some(unsafe {
-                (
-                    CStr::from_ptr(entry.ifa_name),
-                    entry_address(entry.ifa_addr),
-                )
-            })
+            Some(unsafe { (CStr::from_ptr(entry.ifa_name), entry_address(entry.ifa_addr)) })
         })
     }
 }
@@ -461,10 +435,7 @@ unsafe fn entry_address(address: *const libc::sockaddr) -> Option<(IpAddr, u32)>
             }
             libc::AF_INET6 => {
                 let v6 = address.cast::<sockaddr_in6>().read_unaligned();
-                Some((
-                    Ipv6Addr::from(v6.sin6_addr.s6_addr).into(),
-                    v6.sin6_scope_id,
-                ))
+                Some((Ipv6Addr::from(v6.sin6_addr.s6_addr).into(), v6.sin6_scope_id))
             }
             _ => None,
         }
@@ -478,11 +449,7 @@ mod tests {
     #[test]
     fn networks_contain_what_they_should() {
         let on = |address: &str, net: &str, len| {
-            is_on_net(
-                address.parse().expect("an address"),
-                net.parse().expect("an address"),
-                len,
-            )
+            is_on_net(address.parse().expect("an address"), net.parse().expect("an address"), len)
         };
         assert!(on("10.1.2.3", "10.1.0.0", 16));
         assert!(!on("10.1.2.3", "10.2.0.0", 16));
@@ -495,10 +462,7 @@ mod tests {
         assert!(on("::1", "2001::", 0));
         assert!(on("10.1.2.3", "::ffff:10.1.0.0", 112));
         assert!(on("::ffff:10.1.2.3", "10.1.0.0", 16));
-        assert!(
-            !on("::1", "10.1.0.0", 16),
-            "an IPv4 network has no other IPv6 addresses"
-        );
+        assert!(!on("::1", "10.1.0.0", 16), "an IPv4 network has no other IPv6 addresses");
     }
 
     #[test]
@@ -507,44 +471,23 @@ mod tests {
         for len in [-1, 33, 128] {
             assert!(!is_on_net(same, same, len), "length {len}");
         }
-        assert!(!is_on_net(
-            IpAddr::from([0; 16]),
-            IpAddr::from([0; 16]),
-            129
-        ));
+        assert!(!is_on_net(IpAddr::from([0; 16]), IpAddr::from([0; 16]), 129));
     }
 
     #[test]
     fn only_addresses_are_parsed() {
-        for text in [
-            "",
-            "1.2.3",
-            "1.2.3.4.5",
-            "256.1.1.1",
-            "1::2::3",
-            "::1:",
-            "localhost",
-            "1.2.3.4/8",
-            "[::1]",
-        ] {
+        for text in
+            ["", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1::2::3", "::1:", "localhost", "1.2.3.4/8", "[::1]"]
+        {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
         assert_eq!(parse(b" 1.2.3.4 "), Some(IpAddr::from([1, 2, 3, 4])));
-        assert_eq!(
-            parse(b"::ffff:1.2.3.4"),
-            Some(IpAddr::from([0, 0, 0, 0, 0, 0xffff, 0x102, 0x304]))
-        );
+        assert_eq!(parse(b"::ffff:1.2.3.4"), Some(IpAddr::from([0, 0, 0, 0, 0, 0xffff, 0x102, 0x304])));
     }
 
     #[test]
     fn the_loopback_interface_is_found() {
-        assert_eq!(
-            interface_address(c"lo", false),
-            Ok((IpAddr::V4(Ipv4Addr::LOCALHOST), 0))
-        );
-        assert_eq!(
-            interface_address(c"no-such-if", false),
-            Err(ITOSA_NOT_EXIST)
-        );
+        assert_eq!(interface_address(c"lo", false), Ok((IpAddr::V4(Ipv4Addr::LOCALHOST), 0)));
+        assert_eq!(interface_address(c"no-such-if", false), Err(ITOSA_NOT_EXIST));
     }
 }

@@ -36,9 +36,7 @@ pub unsafe extern "C" fn lws_b64_encode_string(
     out_size: c_int,
 ) -> c_int {
     // SAFETY: the caller's promise.
-    guard(-1, || unsafe {
-        encode(&STANDARD, r#in, in_len, out, out_size)
-    })
+    guard(-1, || unsafe { encode(&STANDARD, r#in, in_len, out, out_size) })
 }
 
 /// As `lws_b64_encode_string()`, with `-` and `_` in the place of `+` and `/`.
@@ -54,9 +52,7 @@ pub unsafe extern "C" fn lws_b64_encode_string_url(
     out_size: c_int,
 ) -> c_int {
     // SAFETY: the caller's promise.
-    guard(-1, || unsafe {
-        encode(&URL_SAFE, r#in, in_len, out, out_size)
-    })
+    guard(-1, || unsafe { encode(&URL_SAFE, r#in, in_len, out, out_size) })
 }
 
 /// Decodes the string `in` into `out`, which has room for `out_size` bytes.
@@ -161,11 +157,7 @@ fn decode(text: &[u8]) -> Option<Vec<u8>> {
 /// `out` is null or has room for `size` bytes, and does not overlap `result`.
 unsafe fn put(result: &[u8], out: *mut c_char, size: c_int) -> c_int {
     let room = usize::try_from(size).unwrap_or(0);
-    let (false, true, Ok(len)) = (
-        out.is_null(),
-        result.len() <= room,
-        c_int::try_from(result.len()),
-    ) else {
+    let (false, true, Ok(len)) = (out.is_null(), result.len() <= room, c_int::try_from(result.len())) else {
         return -1;
     };
     // SAFETY: it fits.

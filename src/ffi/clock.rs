@@ -8,6 +8,9 @@ use rustix::time::{ClockId, clock_gettime};
 use super::guard::guard;
 use super::types::lws_usec_t;
 
+/// The libwebsockets release whose API and ABI this is, as Debian 13 names it.
+pub(super) const LIBRARY_VERSION: &std::ffi::CStr = c"4.3.5-unknown";
+
 /// Microseconds in a second.
 const USECS_PER_SEC: lws_usec_t = 1_000_000;
 
@@ -33,11 +36,7 @@ pub unsafe extern "C" fn lws_now_usecs() -> lws_usec_t {
 /// None: callable at any time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_now_secs() -> c_ulong {
-    guard(0, || {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs() as c_ulong)
-    })
+    guard(0, || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as c_ulong))
 }
 
 /// Returns the version of libwebsockets whose API this is, a static string.
@@ -47,5 +46,5 @@ pub unsafe extern "C" fn lws_now_secs() -> c_ulong {
 /// None: callable at any time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_get_library_version() -> *const c_char {
-    c"4.3.5-unknown".as_ptr()
+    LIBRARY_VERSION.as_ptr()
 }

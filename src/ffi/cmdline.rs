@@ -76,10 +76,7 @@ pub unsafe extern "C" fn lws_cmdline_option_handle_builtin(
         if option(c"--ignore-sigterm").is_some() {
             ignore_sigterm();
         }
-        for name in FAULT_INJECTION
-            .into_iter()
-            .filter(|name| option(name).is_some())
-        {
+        for name in FAULT_INJECTION.into_iter().filter(|name| option(name).is_some()) {
             crate::log_err!(
                 "command line: {}: fault injection is not part of this library",
                 name.to_string_lossy()
@@ -112,8 +109,7 @@ unsafe fn find(argc: c_int, argv: *mut *const c_char, wanted: &CStr) -> *const c
             0 if index + 1 < count => {
                 let next = argument(index + 1);
                 // SAFETY: null or a C string, of the caller.
-                let usable = !next.is_null()
-                    && unsafe { CStr::from_ptr(next) }.count_bytes() <= ARGUMENT_MAX;
+                let usable = !next.is_null() && unsafe { CStr::from_ptr(next) }.count_bytes() <= ARGUMENT_MAX;
                 if usable { next } else { ptr::null() }
             }
             // SAFETY: the terminating NUL is at or after the place that is pointed to.
@@ -129,10 +125,5 @@ unsafe fn find(argc: c_int, argv: *mut *const c_char, wanted: &CStr) -> *const c
 fn ignore_sigterm() {
     extern "C" fn nothing(_signal: c_int) {}
     // SAFETY: the handler touches nothing.
-    unsafe {
-        libc::signal(
-            libc::SIGTERM,
-            nothing as extern "C" fn(c_int) as libc::sighandler_t,
-        )
-    };
+    unsafe { libc::signal(libc::SIGTERM, nothing as extern "C" fn(c_int) as libc::sighandler_t) };
 }

@@ -23,8 +23,7 @@ const _: () = {
 pub type lws_list_ptr = *mut c_void;
 
 /// Compares two elements of a singly linked list: positive if `a` belongs behind `b`.
-pub type lws_list_ptr_sort_func_t =
-    Option<unsafe extern "C" fn(a: lws_list_ptr, b: lws_list_ptr) -> c_int>;
+pub type lws_list_ptr_sort_func_t = Option<unsafe extern "C" fn(a: lws_list_ptr, b: lws_list_ptr) -> c_int>;
 
 /// Returns 1 if `d` is in no list, or is NULL; else 0.
 ///
@@ -52,10 +51,7 @@ pub unsafe extern "C" fn lws_dll2_add_head(d: *mut lws_dll2, owner: *mut lws_dll
     guard((), || {
         let usable = !d.is_null() && !owner.is_null();
         // SAFETY: the caller's promise.
-        report_refusal(
-            "lws_dll2_add_head",
-            usable && unsafe { Dll2Owner::add_head(owner.cast(), d.cast()) },
-        );
+        report_refusal("lws_dll2_add_head", usable && unsafe { Dll2Owner::add_head(owner.cast(), d.cast()) });
     });
 }
 
@@ -72,10 +68,7 @@ pub unsafe extern "C" fn lws_dll2_add_tail(d: *mut lws_dll2, owner: *mut lws_dll
     guard((), || {
         let usable = !d.is_null() && !owner.is_null();
         // SAFETY: the caller's promise.
-        report_refusal(
-            "lws_dll2_add_tail",
-            usable && unsafe { Dll2Owner::add_tail(owner.cast(), d.cast()) },
-        );
+        report_refusal("lws_dll2_add_tail", usable && unsafe { Dll2Owner::add_tail(owner.cast(), d.cast()) });
     });
 }
 
@@ -92,10 +85,7 @@ pub unsafe extern "C" fn lws_dll2_add_before(d: *mut lws_dll2, after: *mut lws_d
     guard((), || {
         let usable = !d.is_null() && !after.is_null();
         // SAFETY: the caller's promise.
-        report_refusal(
-            "lws_dll2_add_before",
-            usable && unsafe { Dll2::add_before(d.cast(), after.cast()) },
-        );
+        report_refusal("lws_dll2_add_before", usable && unsafe { Dll2::add_before(d.cast(), after.cast()) });
     });
 }
 
@@ -116,12 +106,9 @@ pub unsafe extern "C" fn lws_dll2_add_sorted(
 ) {
     guard((), || {
         // SAFETY: the comparison belongs to this list's nodes.
-        let not_before =
-            compare.map(|compare| move |i: *mut Dll2| unsafe { compare(i.cast(), d) } >= 0);
+        let not_before = compare.map(|compare| move |i: *mut Dll2| unsafe { compare(i.cast(), d) } >= 0);
         // SAFETY: the caller's promise.
-        report_refusal("lws_dll2_add_sorted", unsafe {
-            add_sorted(d, own, not_before)
-        });
+        report_refusal("lws_dll2_add_sorted", unsafe { add_sorted(d, own, not_before) });
     });
 }
 
@@ -145,12 +132,10 @@ pub unsafe extern "C" fn lws_dll2_add_sorted_priv(
 ) {
     guard((), || {
         // SAFETY: the comparison belongs to this list's nodes.
-        let not_before = compare3
-            .map(|compare| move |i: *mut Dll2| unsafe { compare(r#priv, i.cast(), d) } >= 0);
+        let not_before =
+            compare3.map(|compare| move |i: *mut Dll2| unsafe { compare(r#priv, i.cast(), d) } >= 0);
         // SAFETY: the caller's promise.
-        report_refusal("lws_dll2_add_sorted_priv", unsafe {
-            add_sorted(d, own, not_before)
-        });
+        report_refusal("lws_dll2_add_sorted_priv", unsafe { add_sorted(d, own, not_before) });
     });
 }
 

@@ -1,1 +1,151 @@
-//! (being written)
+//! HTTP transactions.
+
+use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use super::guard::guard;
+use super::handle::{text, wsi_cx};
+use super::headers::{build, bytes};
+use super::types::*;
+
+/// The program has answered the request. On a kept HTTP/1 connection the next one is served, after the rest of this
+/// request's body, if any, has been thrown away; a stream ends.
+///
+/// Returns 1 when the connection or stream will close, so that the callback can `return -1`, else 0; 1 for NULL. The session
+/// memory and the headers stay valid until the callback returns.
+///
+/// # Safety
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_http_transaction_completed(wsi: *mut lws) -> c_int {
+    // SAFETY: the caller's promise.
+    guard(1, || unsafe { wsi_cx(wsi) }.is_none_or(|(wsi, cx)| cx.complete_transaction(wsi)).into())
+}
+
+/// Answers with a status and a small HTML page that shows it and `html_body` (NULL for nothing more, else markup that is
+/// inserted as it is). A 404 is a redirect to `info.error_document_404`, when there is one.
+///
+/// 0, or 1 when it could not be sent, and for NULL; the caller completes the transaction.
+///
+/// # Safety
+/// `wsi` is NULL or a wsi of a live context; `html_body` is NULL or a C string. Service thread only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_return_http_status(wsi: *mut lws, code: u32, html_body: *const c_char) -> c_int {
+    guard(1, || {
+        // SAFETY: the caller's promise.
+        let Some((wsi, cx)) = (unsafe { wsi_cx(wsi) }) else { return 1 };
+        // SAFETY: the caller's promise.
+        let body = unsafe { text(html_body) }.unwrap_or_default();
+        cx.return_status(wsi, code, &body).is_err().into()
+    })
+}
+
+/// Builds a redirect to `loc` (`len` bytes) at `*p`, sends it, and ends the stream on HTTP/2. Returns the number of bytes
+/// written, -1 when it does not fit before `end` or cannot be sent; the caller completes the transaction.
+///
+/// # Safety
+/// `wsi` is NULL or a wsi of a live context; `loc` has `len` bytes; `*p` up to `end` is writable. Service thread only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_http_redirect(
+    wsi: *mut lws,
+    code: c_int,
+    loc: *const u8,
+    len: c_int,
+    p: *mut *mut u8,
+    end: *mut u8,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let Some(start) = p.as_ref().copied() else { return -1 };
+        if build(wsi, p, end, |cx, wsi, head| cx.put_redirect(wsi, code as u32, bytes(loc, len), head)) != 0 {
+            return -1;
+        }
+        let len = *p as usize - start as usize;
+        let mode =
+            lws_write_protocol::LWS_WRITE_HTTP_HEADERS.c() | lws_write_protocol::LWS_WRITE_H2_STREAM_END.c();
+        super::write::lws_write(wsi, start, len, mode)
+    }
+}
+
+/// Answers with a file, in pieces as the peer takes them; `LWS_CALLBACK_HTTP_FILE_COMPLETION` follows. A file that cannot
+/// be opened is a 404.
+///
+/// `content_type` is NULL for none; `other_headers` are `other_headers_len` bytes of header lines, as
+/// `lws_add_http_header_*()` write them. 0 when it is being sent, -1 when it cannot be, and for NULL.
+///
+/// # Safety
+/// `wsi` is NULL or a wsi of a live context; `file` is NULL or a C string, `content_type` too; `other_headers` has its bytes.
+/// Service thread only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_serve_http_file(
+    wsi: *mut lws,
+    file: *const c_char,
+    content_type: *const c_char,
+    other_headers: *const c_char,
+    other_headers_len: c_int,
+) -> c_int {
+    guard(-1, || {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let Some((wsi, cx)) = wsi_cx(wsi) else { return -1 };
+            if file.is_null() {
+                return -1;
+            }
+            let path = Path::new(OsStr::from_bytes(CStr::from_ptr(file).to_bytes()));
+            let content_type = text(content_type).unwrap_or_default();
+            match cx.serve_file(wsi, path, &content_type, bytes(other_headers.cast(), other_headers_len)) {
+                Ok(()) => 0,
+                Err(error) => {
+                    crate::log_err!("{}: lws_serve_http_file {}: {error}", wsi.tag(), path.display());
+                    -1
+                }
+            }
+        }
+    })
+}
+
+/// Marks the transaction as one that has no end (server-sent events): it is not timed out. 0; 1 for NULL.
+///
+/// # Safety
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_http_mark_sse(wsi: *mut lws) -> c_int {
+    guard(1, || {
+        // SAFETY: the caller's promise.
+        let Some((wsi, cx)) = (unsafe { wsi_cx(wsi) }) else { return 1 };
+        cx.set_timeout(wsi, crate::engine::timer::Timeout::None, 0);
+        0
+    })
+}
+
+/// What a protocol's callback does with the reasons it does not handle itself: requests get a 404, bodies that have been
+/// received a 200, sent files complete their transaction. Returns what the callback should return.
+///
+/// # Safety
+/// As for any callback: called by one, with its own arguments.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_callback_http_dummy(
+    wsi: *mut lws,
+    reason: enum_lws_callback_reasons,
+    _user: *mut c_void,
+    _in: *mut c_void,
+    _len: usize,
+) -> c_int {
+    const HTTP: u32 = lws_callback_reasons::LWS_CALLBACK_HTTP.c();
+    const BODY_COMPLETION: u32 = lws_callback_reasons::LWS_CALLBACK_HTTP_BODY_COMPLETION.c();
+    const FILE_COMPLETION: u32 = lws_callback_reasons::LWS_CALLBACK_HTTP_FILE_COMPLETION.c();
+    // SAFETY: the caller's promise.
+    unsafe {
+        let status = match reason {
+            HTTP => 404,
+            BODY_COMPLETION => 200,
+            FILE_COMPLETION => return -lws_http_transaction_completed(wsi),
+            _ => return 0,
+        };
+        if lws_return_http_status(wsi, status, std::ptr::null()) != 0 {
+            return -1;
+        }
+        -lws_http_transaction_completed(wsi)
+    }
+}

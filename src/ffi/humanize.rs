@@ -16,16 +16,10 @@ const DECIMALS: u64 = 1000;
 unsafe impl Sync for lws_humanize_unit {}
 
 const fn unit(name: &'static CStr, factor: u64) -> lws_humanize_unit {
-    lws_humanize_unit {
-        name: name.as_ptr(),
-        factor,
-    }
+    lws_humanize_unit { name: name.as_ptr(), factor }
 }
 
-const END: lws_humanize_unit = lws_humanize_unit {
-    name: ptr::null(),
-    factor: 0,
-};
+const END: lws_humanize_unit = lws_humanize_unit { name: ptr::null(), factor: 0 };
 
 /// Counts, by powers of 1024: "22.130Gi".
 #[unsafe(no_mangle)]
@@ -110,10 +104,7 @@ pub unsafe extern "C" fn lws_humanize(
 /// # Safety
 ///
 /// `schema` is null or an array that ends in a null name; names are C strings.
-unsafe fn fitting_unit<'a>(
-    value: u64,
-    schema: *const lws_humanize_unit,
-) -> Option<(u64, &'a [u8])> {
+unsafe fn fitting_unit<'a>(value: u64, schema: *const lws_humanize_unit) -> Option<(u64, &'a [u8])> {
     let mut at = schema;
     // SAFETY: the caller gives an array with an end.
     unsafe {

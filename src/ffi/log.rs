@@ -72,14 +72,7 @@ impl Target for CxTarget {
     fn emit(&self, level: Level, tag: &dyn fmt::Display, text: fmt::Arguments<'_>) {
         // SAFETY: `new` demands a valid context.
         unsafe {
-            emit_text(
-                self.as_ptr(),
-                None,
-                ptr::null_mut(),
-                level as c_int,
-                tag,
-                text,
-            );
+            emit_text(self.as_ptr(), None, ptr::null_mut(), level as c_int, tag, text);
         }
     }
 }
@@ -285,11 +278,7 @@ pub unsafe extern "C" fn lwsl_hexdump_level_cx(
         let bytes = unsafe { slice::from_raw_parts(vbuf.cast::<u8>(), len) };
         say(format_args!("\n"));
         for (row, chunk) in bytes.chunks(DUMP_COLUMNS).enumerate() {
-            say(format_args!(
-                "{:04X}:{}",
-                row * DUMP_COLUMNS,
-                DumpRow(chunk)
-            ));
+            say(format_args!("{:04X}:{}", row * DUMP_COLUMNS, DumpRow(chunk)));
         }
         say(format_args!("\n"));
     });
@@ -378,8 +367,7 @@ pub unsafe extern "C" fn lws_log_use_cx_file(cx: *mut lws_log_cx, change: c_int)
             return;
         }
         // SAFETY: the caller gives a valid context.
-        let (refcount, path) =
-            unsafe { ((*cx).refcount, (*cx).opaque.cast_const().cast::<c_char>()) };
+        let (refcount, path) = unsafe { ((*cx).refcount, (*cx).opaque.cast_const().cast::<c_char>()) };
         if change > 0 && refcount == 1 {
             // SAFETY: `opaque` is null or a C string.
             let fd = unsafe { open_log_file(path) };
@@ -489,11 +477,7 @@ impl fmt::Display for DumpRow<'_> {
         let missing = DUMP_COLUMNS - self.0.len();
         write!(f, "{:width$}", "", width = missing * 3 + 4)?;
         for &byte in self.0 {
-            let shown = if (0x20..0x7f).contains(&byte) {
-                byte as char
-            } else {
-                '.'
-            };
+            let shown = if (0x20..0x7f).contains(&byte) { byte as char } else { '.' };
             write!(f, "{shown}")?;
         }
         write!(f, "{:missing$}", "")
@@ -564,11 +548,7 @@ unsafe fn begin(
     obj: *mut c_void,
     level: c_int,
 ) -> Line<'_> {
-    let cx = if cx.is_null() {
-        (&raw const PROCESS).cast_mut().cast()
-    } else {
-        cx
-    };
+    let cx = if cx.is_null() { (&raw const PROCESS).cast_mut().cast() } else { cx };
     let mut line = Line::begin(buf, level.cast_unsigned());
     // SAFETY: the caller gives valid contexts.
     let ancestor = |distance: usize| (0..distance).fold(cx, |at, _| unsafe { (*at).parent });
@@ -617,21 +597,12 @@ unsafe fn call_prepend(
 ///
 /// `cx` is null (process-wide) or valid.
 unsafe fn emit_line(cx: *mut lws_log_cx, level: c_int, line: &mut Line<'_>) {
-    let cx: *mut lws_log_cx = if cx.is_null() {
-        (&raw const PROCESS).cast_mut().cast()
-    } else {
-        cx
-    };
+    let cx: *mut lws_log_cx = if cx.is_null() { (&raw const PROCESS).cast_mut().cast() } else { cx };
     let emitter = if is_process(cx) {
         PROCESS.emit.load(Ordering::Relaxed)
     } else {
         // SAFETY: both members are nullable function pointers, which are as large as any pointer.
-        unsafe {
-            (*cx)
-                .u
-                .emit
-                .map_or(ptr::null_mut(), |emit| emit as *mut c_void)
-        }
+        unsafe { (*cx).u.emit.map_or(ptr::null_mut(), |emit| emit as *mut c_void) }
     };
     let text: *const c_char = line.as_bytes_with_nul().as_ptr().cast();
     if emitter.is_null() {
@@ -639,8 +610,7 @@ unsafe fn emit_line(cx: *mut lws_log_cx, level: c_int, line: &mut Line<'_>) {
     // SAFETY: the caller gives a valid context.
     } else if unsafe { flags(cx) } & CONTEXT_AWARE != 0 {
         // SAFETY: the flag says which of the two forms the function that the application gave has.
-        let emit: lws_log_emit_cx_t =
-            unsafe { transmute::<*mut c_void, lws_log_emit_cx_t>(emitter) };
+        let emit: lws_log_emit_cx_t = unsafe { transmute::<*mut c_void, lws_log_emit_cx_t>(emitter) };
         if let Some(emit) = emit {
             // SAFETY: the line is a C string of that length.
             unsafe { emit(cx, level, text, line.as_bytes().len()) };

@@ -3,13 +3,17 @@
 
 pub mod types;
 
+mod callback;
+mod config;
+mod guard;
+mod handle;
+
 pub mod address;
 pub mod base64;
 pub mod clock;
 pub mod cmdline;
 pub mod context;
 pub mod dll2;
-pub mod guard;
 pub mod headers;
 pub mod http;
 pub mod humanize;

@@ -20,11 +20,7 @@ const URL_ESCAPE_LEN: usize = 3;
 /// `dest` is NULL or has room for `size` bytes; `src` is NULL, or a C string or `size` - 1 bytes; they do
 /// not overlap.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_strncpy(
-    dest: *mut c_char,
-    src: *const c_char,
-    size: usize,
-) -> *mut c_char {
+pub unsafe extern "C" fn lws_strncpy(dest: *mut c_char, src: *const c_char, size: usize) -> *mut c_char {
     guard(dest, || {
         if dest.is_null() || size == 0 {
             return dest;
@@ -66,8 +62,7 @@ pub unsafe extern "C" fn lws_nstrstr(
             return ptr::null();
         }
         // SAFETY: the caller gives that many characters.
-        let (Some(text), Some(wanted)) = (unsafe { bytes(buf, len) }, unsafe { bytes(name, nl) })
-        else {
+        let (Some(text), Some(wanted)) = (unsafe { bytes(buf, len) }, unsafe { bytes(name, nl) }) else {
             return ptr::null();
         };
         // SAFETY: the offset is within the `len` characters.
@@ -92,9 +87,7 @@ pub unsafe extern "C" fn lws_strcmp_wildcard(
 ) -> c_int {
     guard(1, || {
         // SAFETY: the caller gives that many characters.
-        match (unsafe { bytes(wildcard, wlen) }, unsafe {
-            bytes(check, clen)
-        }) {
+        match (unsafe { bytes(wildcard, wlen) }, unsafe { bytes(check, clen) }) {
             (Some(pattern), Some(text)) => c_int::from(!matches_wildcard(pattern, text)),
             _ => 1,
         }
@@ -118,8 +111,7 @@ pub unsafe extern "C" fn lws_urlencode(
 ) -> *const c_char {
     guard(escaped.cast_const(), || {
         // SAFETY: the caller gives that much room.
-        let Some(mut out) = (unsafe { Output::new(escaped, usize::try_from(len).unwrap_or(0)) })
-        else {
+        let Some(mut out) = (unsafe { Output::new(escaped, usize::try_from(len).unwrap_or(0)) }) else {
             return escaped;
         };
         // SAFETY: the caller gives a C string.
@@ -156,11 +148,7 @@ pub unsafe extern "C" fn lws_urlencode(
 /// `string` is NULL or has room for `len` + 1 bytes, or for as many as `escaped` has; `escaped` is NULL or a
 /// C string.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_urldecode(
-    string: *mut c_char,
-    escaped: *const c_char,
-    len: c_int,
-) -> c_int {
+pub unsafe extern "C" fn lws_urldecode(string: *mut c_char, escaped: *const c_char, len: c_int) -> c_int {
     guard(-1, || {
         let Ok(len) = usize::try_from(len) else {
             return -1;
@@ -219,11 +207,7 @@ pub unsafe extern "C" fn lws_urldecode(
 ///
 /// `h` is NULL or a C string; `dest` is NULL or has room for `max` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_hex_to_byte_array(
-    h: *const c_char,
-    dest: *mut u8,
-    max: c_int,
-) -> c_int {
+pub unsafe extern "C" fn lws_hex_to_byte_array(h: *const c_char, dest: *mut u8, max: c_int) -> c_int {
     guard(-1, || {
         if h.is_null() || dest.is_null() {
             return -1;
@@ -253,12 +237,7 @@ pub unsafe extern "C" fn lws_hex_to_byte_array(
 ///
 /// `src` is NULL or has `slen` bytes; `dest` is NULL or has room for `len` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_hex_from_byte_array(
-    src: *const u8,
-    slen: usize,
-    dest: *mut c_char,
-    len: usize,
-) {
+pub unsafe extern "C" fn lws_hex_from_byte_array(src: *const u8, slen: usize, dest: *mut c_char, len: usize) {
     guard((), || {
         // SAFETY: the caller gives that much room.
         let Some(mut out) = (unsafe { Output::new(dest, len) }) else {
@@ -279,27 +258,18 @@ pub unsafe extern "C" fn lws_hex_from_byte_array(
 ///
 /// `a` and `b` are NULL or have `len` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lws_timingsafe_bcmp(
-    a: *const c_void,
-    b: *const c_void,
-    len: u32,
-) -> c_int {
+pub unsafe extern "C" fn lws_timingsafe_bcmp(a: *const c_void, b: *const c_void, len: u32) -> c_int {
     guard(1, || {
         let len = len as usize;
         if len == 0 {
             return 0;
         }
         // SAFETY: the caller gives that many bytes.
-        let (Some(a), Some(b)) = (unsafe { bytes(a.cast(), len) }, unsafe {
-            bytes(b.cast(), len)
-        }) else {
+        let (Some(a), Some(b)) = (unsafe { bytes(a.cast(), len) }, unsafe { bytes(b.cast(), len) }) else {
             return 1;
         };
         // The barrier keeps the compiler from seeing that nothing can change once a bit is set.
-        let differences = a
-            .iter()
-            .zip(b)
-            .fold(0, |seen, (a, b)| black_box(seen | (a ^ b)));
+        let differences = a.iter().zip(b).fold(0, |seen, (a, b)| black_box(seen | (a ^ b)));
         c_int::from(differences)
     })
 }
@@ -342,10 +312,7 @@ impl Output {
         }
         // SAFETY: there is room for at least the NUL.
         unsafe { start.write(0) };
-        Some(Self {
-            at: start.cast(),
-            room,
-        })
+        Some(Self { at: start.cast(), room })
     }
 
     /// How many characters fit before the NUL.
@@ -440,12 +407,8 @@ mod tests {
     fn matches_by_definition(pattern: &[u8], text: &[u8]) -> bool {
         match pattern {
             [] => text.is_empty(),
-            [b'*', rest @ ..] => {
-                (0..=text.len()).any(|taken| matches_by_definition(rest, &text[taken..]))
-            }
-            [first, rest @ ..] => {
-                text.first() == Some(first) && matches_by_definition(rest, &text[1..])
-            }
+            [b'*', rest @ ..] => (0..=text.len()).any(|taken| matches_by_definition(rest, &text[taken..])),
+            [first, rest @ ..] => text.first() == Some(first) && matches_by_definition(rest, &text[1..]),
         }
     }
 

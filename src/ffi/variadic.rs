@@ -93,7 +93,4 @@ import_into_c!("ferrows_log_visible" => log::visible_to_c);
 import_into_c!("ferrows_log_begin" => log::begin_for_c);
 import_into_c!("ferrows_log_end" => log::end_for_c);
 
-const _: () = assert!(
-    crate::util::log::LINE_MAX == 256,
-    "LINE_MAX_BYTES of variadic.c"
-);
+const _: () = assert!(crate::util::log::LINE_MAX == 256, "LINE_MAX_BYTES of variadic.c");

@@ -37,11 +37,7 @@ impl Dll2 {
     /// A node in no list.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            prev: ptr::null_mut(),
-            next: ptr::null_mut(),
-            owner: ptr::null_mut(),
-        }
+        Self { prev: ptr::null_mut(), next: ptr::null_mut(), owner: ptr::null_mut() }
     }
 
     /// Whether `node` is in no list.
@@ -148,11 +144,7 @@ impl Dll2Owner {
     /// An empty list.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            tail: ptr::null_mut(),
-            head: ptr::null_mut(),
-            count: 0,
-        }
+        Self { tail: ptr::null_mut(), head: ptr::null_mut(), count: 0 }
     }
 
     /// Makes `node` the first of the list; `false` if it is in a list already.
@@ -212,11 +204,7 @@ impl Dll2Owner {
             while !next.is_null() && !follows(next) {
                 next = (*next).next;
             }
-            let prev = if next.is_null() {
-                (*owner).tail
-            } else {
-                (*next).prev
-            };
+            let prev = if next.is_null() { (*owner).tail } else { (*next).prev };
             Dll2::link(node, owner, prev, next);
         }
         true
@@ -245,11 +233,7 @@ impl Dll2Owner {
             while !prev.is_null() && !precedes(prev) {
                 prev = (*prev).prev;
             }
-            let next = if prev.is_null() {
-                (*owner).head
-            } else {
-                (*prev).next
-            };
+            let next = if prev.is_null() { (*owner).head } else { (*prev).next };
             Dll2::link(node, owner, prev, next);
         }
         true
@@ -309,10 +293,7 @@ mod tests {
 
     impl Item {
         fn boxed(value: i32) -> *mut Self {
-            Box::into_raw(Box::new(Self {
-                value,
-                node: Dll2::new(),
-            }))
+            Box::into_raw(Box::new(Self { value, node: Dll2::new() }))
         }
 
         fn node(this: *mut Self) -> *mut Dll2 {
@@ -321,9 +302,7 @@ mod tests {
         }
 
         fn of(node: *mut Dll2) -> *mut Self {
-            node.cast::<u8>()
-                .wrapping_sub(std::mem::offset_of!(Self, node))
-                .cast()
+            node.cast::<u8>().wrapping_sub(std::mem::offset_of!(Self, node)).cast()
         }
 
         fn value_of(node: *mut Dll2) -> i32 {
@@ -385,20 +364,13 @@ mod tests {
         let [a, b] = [1, 2].map(Item::boxed);
         // SAFETY: the items and the list live until the end of the test.
         unsafe {
-            assert!(
-                !Dll2::add_before(Item::node(a), Item::node(b)),
-                "b is in no list"
-            );
+            assert!(!Dll2::add_before(Item::node(a), Item::node(b)), "b is in no list");
             assert!(!Dll2::remove(Item::node(a)));
             assert!(Dll2Owner::add_tail(owner, Item::node(a)));
             assert!(!Dll2Owner::add_tail(owner, Item::node(a)));
             assert!(!Dll2Owner::add_head(owner, Item::node(a)));
             assert!(!Dll2Owner::add_sorted(owner, Item::node(a), |_| true));
-            assert!(!Dll2Owner::add_sorted_from_tail(
-                owner,
-                Item::node(a),
-                |_| true
-            ));
+            assert!(!Dll2Owner::add_sorted_from_tail(owner, Item::node(a), |_| true));
             assert_eq!(values(owner), [1]);
             drop(Box::from_raw(owner));
         }

@@ -26,10 +26,7 @@ impl LocalTime {
     /// The present moment; `None` if the system cannot express it as a calendar date.
     pub fn now() -> Option<Self> {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-        Self::from_unix(
-            since_epoch.as_secs().try_into().ok()?,
-            since_epoch.subsec_micros(),
-        )
+        Self::from_unix(since_epoch.as_secs().try_into().ok()?, since_epoch.subsec_micros())
     }
 
     /// The moment `secs` seconds and `micros` microseconds after 1970-01-01 00:00 UTC.

@@ -30,8 +30,8 @@ const LETTERS: &[u8; 12] = b"EWNIDPHXCLUT";
 
 /// The terminal colour of each level, by the position of its bit.
 const COLOURS: [&str; LETTERS.len()] = [
-    "[31;1m", "[36;1m", "[35;1m", "[32;1m", "[34;1m", "[33;1m", "[33m", "[33m", "[33m", "[33;1m",
-    "[0;1m", "[31m",
+    "[31;1m", "[36;1m", "[35;1m", "[32;1m", "[34;1m", "[33;1m", "[33m", "[33m", "[33m", "[33;1m", "[0;1m",
+    "[31m",
 ];
 
 /// A log level: one bit of a context's mask, with lws's value.
@@ -199,21 +199,12 @@ impl<'b> Line<'b> {
     pub fn tag_and_text(&mut self, tag: &dyn fmt::Display, text: fmt::Arguments<'_>) {
         let start = self.len;
         // Counting is infallible, and an application's `Display` that gives up loses only its own words.
-        let _ = write!(
-            Cutting {
-                line: self,
-                wanted: 0
-            },
-            "{tag}"
-        );
+        let _ = write!(Cutting { line: self, wanted: 0 }, "{tag}");
         if self.len > start {
             self.prefix(b": ");
         }
         let prefixes = self.len;
-        let mut cutting = Cutting {
-            line: self,
-            wanted: 0,
-        };
+        let mut cutting = Cutting { line: self, wanted: 0 };
         let _ = cutting.write_fmt(text);
         let wanted = cutting.wanted;
         self.len = prefixes;
@@ -262,10 +253,7 @@ impl fmt::Write for Cutting<'_, '_> {
 pub fn timestamp(level: u32) -> ([u8; 64], usize) {
     let mut stamp = [0; 64];
     let capacity = stamp.len();
-    let letter = match level
-        .is_power_of_two()
-        .then(|| level.trailing_zeros() as usize)
-    {
+    let letter = match level.is_power_of_two().then(|| level.trailing_zeros() as usize) {
         Some(bit) if bit < LETTERS.len() => LETTERS[bit] as char,
         _ => return (stamp, 0),
     };
@@ -293,9 +281,7 @@ pub fn timestamp(level: u32) -> ([u8; 64], usize) {
 pub fn write_stderr(level: u32, line: &[u8]) {
     static TERMINAL: OnceLock<bool> = OnceLock::new();
     let mut stderr = std::io::stderr().lock();
-    let colour = level
-        .checked_ilog2()
-        .and_then(|bit| COLOURS.get(bit as usize));
+    let colour = level.checked_ilog2().and_then(|bit| COLOURS.get(bit as usize));
     // There is nowhere left to report that stderr is gone.
     let _ = match colour {
         Some(colour) if *TERMINAL.get_or_init(|| std::io::stderr().is_terminal()) => {
@@ -363,10 +349,7 @@ mod tests {
 
     impl Kept {
         fn new(mask: u32) -> Self {
-            Self {
-                mask,
-                lines: RefCell::default(),
-            }
+            Self { mask, lines: RefCell::default() }
         }
     }
 
@@ -392,10 +375,8 @@ mod tests {
         let lines = kept.lines.borrow();
         assert_eq!(&lines[0][STAMP - 3..], "W: [wsi]: n is 5\n");
         assert_eq!(&lines[1][STAMP - 3..], "E: already\n");
-        let shape: String = lines[0][..STAMP]
-            .chars()
-            .map(|c| if c.is_ascii_digit() { '9' } else { c })
-            .collect();
+        let shape: String =
+            lines[0][..STAMP].chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
         assert_eq!(shape, "[9999/99/99 99:99:99:9999] W: ");
     }
 

@@ -14,20 +14,15 @@ pub(crate) fn connect(port: u16) -> TcpStream {
 pub(crate) fn connect_to(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect_timeout(&address, DEADLINE)
         .unwrap_or_else(|e| panic!("cannot connect to {address}: {e}"));
-    stream
-        .set_read_timeout(Some(DEADLINE))
-        .expect("read deadline");
-    stream
-        .set_write_timeout(Some(DEADLINE))
-        .expect("write deadline");
+    stream.set_read_timeout(Some(DEADLINE)).expect("read deadline");
+    stream.set_write_timeout(Some(DEADLINE)).expect("write deadline");
     stream.set_nodelay(true).expect("no delay");
     stream
 }
 
 /// Makes the close of the socket a reset: the peer sees ECONNRESET instead of an orderly end.
 pub(crate) fn reset_on_close(stream: &TcpStream) {
-    rustix::net::sockopt::set_socket_linger(stream, Some(std::time::Duration::ZERO))
-        .expect("linger of zero");
+    rustix::net::sockopt::set_socket_linger(stream, Some(std::time::Duration::ZERO)).expect("linger of zero");
 }
 
 /// Reads to the end of the stream; a reset counts as the end, the deadline does not.
@@ -50,10 +45,7 @@ pub(crate) fn read_to_end(stream: &mut impl Read) -> Vec<u8> {
 
 /// The peer is gone, in one of the ways in which a peer goes.
 pub(crate) fn is_end(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof
-    )
+    matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof)
 }
 
 /// Sends the bytes and reads until the server closes.
@@ -75,10 +67,7 @@ pub(crate) struct Response {
 
 impl Response {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, v)| v.as_str())
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
     pub(crate) fn text(&self) -> String {
@@ -94,16 +83,11 @@ pub(crate) struct Client<S> {
 
 impl<S: Read + Write> Client<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self {
-            stream,
-            unread: Vec::new(),
-        }
+        Self { stream, unread: Vec::new() }
     }
 
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.stream
-            .write_all(bytes.as_ref())
-            .expect("the server reads");
+        self.stream.write_all(bytes.as_ref()).expect("the server reads");
     }
 
     /// Sends a GET without a body and reads the answer.
@@ -130,10 +114,7 @@ impl<S: Read + Write> Client<S> {
             }
             if self.fill() == 0 {
                 let rest = String::from_utf8_lossy(&self.unread);
-                assert!(
-                    self.unread.is_empty(),
-                    "closed in the middle of a header: {rest}"
-                );
+                assert!(self.unread.is_empty(), "closed in the middle of a header: {rest}");
                 return None;
             }
         };
@@ -150,11 +131,7 @@ impl<S: Read + Write> Client<S> {
                 (name.to_ascii_lowercase(), value.trim().to_owned())
             })
             .collect();
-        let mut response = Response {
-            status,
-            headers,
-            body: Vec::new(),
-        };
+        let mut response = Response { status, headers, body: Vec::new() };
         if !(head || status == 304 || status == 204 || status < 200) {
             response.body = self.body_of(&response);
         }
@@ -168,10 +145,7 @@ impl<S: Read + Write> Client<S> {
     }
 
     fn body_of(&mut self, response: &Response) -> Vec<u8> {
-        if response
-            .header("transfer-encoding")
-            .is_some_and(|v| v.eq_ignore_ascii_case("chunked"))
-        {
+        if response.header("transfer-encoding").is_some_and(|v| v.eq_ignore_ascii_case("chunked")) {
             return self.chunked_body();
         }
         match response.header("content-length") {

@@ -34,9 +34,7 @@ pub(crate) const SETTINGS_INITIAL_WINDOW_SIZE: u16 = 4;
 
 /// A frame as bytes.
 pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len())
-        .expect("a frame's length")
-        .to_be_bytes();
+    let length = u32::try_from(payload.len()).expect("a frame's length").to_be_bytes();
     let mut bytes = vec![length[1], length[2], length[3], kind, flags];
     bytes.extend(stream.to_be_bytes());
     bytes.extend(payload);
@@ -66,12 +64,8 @@ pub(crate) fn block(headers: &[(&str, &str)]) -> Vec<u8> {
 
 /// The header block of a request to this host.
 pub(crate) fn request_block(method: &str, path: &str, more: &[(&str, &str)]) -> Vec<u8> {
-    let mut headers = vec![
-        (":method", method),
-        (":scheme", "https"),
-        (":path", path),
-        (":authority", "localhost"),
-    ];
+    let mut headers =
+        vec![(":method", method), (":scheme", "https"), (":path", path), (":authority", "localhost")];
     headers.extend_from_slice(more);
     block(&headers)
 }
@@ -113,9 +107,7 @@ impl Frame {
             GOAWAY => 4,
             _ => return None,
         };
-        Some(u32::from_be_bytes(
-            self.payload.get(at..at + 4)?.try_into().ok()?,
-        ))
+        Some(u32::from_be_bytes(self.payload.get(at..at + 4)?.try_into().ok()?))
     }
 
     /// The `:status` of a HEADERS frame, which is always the first field.
@@ -127,11 +119,7 @@ impl Frame {
         // dynamic table size updates
         while block.first().is_some_and(|b| b & 0xe0 == 0x20) {
             let long = block[0] & 0x1f == 0x1f;
-            let more = if long {
-                1 + block[1..].iter().position(|b| b & 128 == 0)?
-            } else {
-                0
-            };
+            let more = if long { 1 + block[1..].iter().position(|b| b & 128 == 0)? } else { 0 };
             block = &block[1 + more..];
         }
         match *block.first()? {
@@ -164,17 +152,11 @@ impl Frame {
 
 /// Digits only: 0-2 are five bits, 3-9 six (RFC 7541 appendix B).
 fn huffman_digits(bytes: &[u8]) -> Option<u16> {
-    let bits: Vec<u8> = bytes
-        .iter()
-        .flat_map(|b| (0..8).rev().map(move |i| b >> i & 1))
-        .collect();
+    let bits: Vec<u8> = bytes.iter().flat_map(|b| (0..8).rev().map(move |i| b >> i & 1)).collect();
     let mut at = 0;
     let mut number = 0;
     for _ in 0..3 {
-        let five = bits
-            .get(at..at + 5)?
-            .iter()
-            .fold(0, |n, b| n << 1 | u16::from(*b));
+        let five = bits.get(at..at + 5)?.iter().fold(0, |n, b| n << 1 | u16::from(*b));
         if five < 3 {
             number = number * 10 + five;
             at += 5;
@@ -207,10 +189,7 @@ pub(crate) struct Response {
 impl<S: Read + Write> Client<S> {
     /// Sends the preface and these settings; HPACK's dynamic table is off so that a status can be read.
     pub(crate) fn start(stream: S, values: &[(u16, u32)]) -> Self {
-        let mut client = Self {
-            stream,
-            unread: Vec::new(),
-        };
+        let mut client = Self { stream, unread: Vec::new() };
         let mut all = vec![(1, 0)];
         all.extend_from_slice(values);
         client.send(PREFACE);
@@ -220,10 +199,7 @@ impl<S: Read + Write> Client<S> {
 
     /// Nothing is sent.
     pub(crate) fn silent(stream: S) -> Self {
-        Self {
-            stream,
-            unread: Vec::new(),
-        }
+        Self { stream, unread: Vec::new() }
     }
 
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
@@ -275,12 +251,7 @@ impl<S: Read + Write> Client<S> {
         let stream = u32::from_be_bytes([head[5] & 127, head[6], head[7], head[8]]);
         let payload = self.unread.get(9..9 + length)?.to_vec();
         self.unread.drain(..9 + length);
-        Some(Frame {
-            kind,
-            flags,
-            stream,
-            payload,
-        })
+        Some(Frame { kind, flags, stream, payload })
     }
 
     /// Reads frames until `pick` takes one; settings and pings are acknowledged on the way. Panics if the
@@ -299,11 +270,7 @@ impl<S: Read + Write> Client<S> {
 
     fn acknowledge(&mut self, frame: &Frame) {
         if frame.flags & ACK == 0 && matches!(frame.kind, SETTINGS | PING) {
-            let payload = if frame.kind == PING {
-                frame.payload.as_slice()
-            } else {
-                &[]
-            };
+            let payload = if frame.kind == PING { frame.payload.as_slice() } else { &[] };
             let _ = self.try_send(self::frame(frame.kind, ACK, 0, payload));
         }
     }

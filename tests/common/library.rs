@@ -27,16 +27,8 @@ pub(crate) fn library() -> &'static Library {
         let dir = std::env::var_os("FERROWS_TEST_LIBDIR");
         let include = std::env::var_os("FERROWS_TEST_INCLUDE");
         match (dir, include) {
-            (Some(dir), Some(include)) => Library {
-                dir: dir.into(),
-                include: include.into(),
-                foreign: true,
-            },
-            (None, None) => Library {
-                dir: link_ours(),
-                include: root().join("include"),
-                foreign: false,
-            },
+            (Some(dir), Some(include)) => Library { dir: dir.into(), include: include.into(), foreign: true },
+            (None, None) => Library { dir: link_ours(), include: root().join("include"), foreign: false },
             _ => panic!("FERROWS_TEST_LIBDIR and FERROWS_TEST_INCLUDE go together"),
         }
     })
@@ -47,11 +39,7 @@ fn link_ours() -> PathBuf {
     let exe = std::env::current_exe().expect("path of the test executable");
     let deps = exe.parent().expect("deps directory");
     let built = deps.join("libwebsockets.so");
-    assert!(
-        built.exists(),
-        "{} is missing: cargo did not build the cdylib",
-        built.display()
-    );
+    assert!(built.exists(), "{} is missing: cargo did not build the cdylib", built.display());
 
     let mut key = DefaultHasher::new();
     built.hash(&mut key);
@@ -77,10 +65,7 @@ pub(crate) fn compile(name: &str) -> PathBuf {
 /// kept as long as nothing that goes into it changes.
 pub(crate) fn compile_file(source: &Path, flags: &[&str]) -> PathBuf {
     let library = library();
-    let name = source
-        .file_stem()
-        .expect("a source has a name")
-        .to_string_lossy();
+    let name = source.file_stem().expect("a source has a name").to_string_lossy();
 
     let mut key = DefaultHasher::new();
     flags.hash(&mut key);
@@ -111,12 +96,7 @@ pub(crate) fn compile_file(source: &Path, flags: &[&str]) -> PathBuf {
         .args(["-lwebsockets", "-lpthread"])
         .output()
         .expect("cc runs (Debian package gcc)");
-    assert!(
-        output.status.success(),
-        "cc {}:\n{}",
-        source.display(),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "cc {}:\n{}", source.display(), String::from_utf8_lossy(&output.stderr));
     fs::rename(&unfinished, &program).expect("the finished program");
     program
 }
@@ -145,7 +125,5 @@ fn hash_headers(dir: &Path, key: &mut DefaultHasher) {
 
 fn hash_file(path: &Path, key: &mut DefaultHasher) {
     path.hash(key);
-    fs::read(path)
-        .unwrap_or_else(|e| panic!("{}: {e}", path.display()))
-        .hash(key);
+    fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).hash(key);
 }

@@ -3,14 +3,8 @@
 //!
 //! `FERROWS_TEST_LIBDIR` and `FERROWS_TEST_INCLUDE` point the same tests at another build of the API
 //! (the directory of its `libwebsockets.so.19` and of its `libwebsockets.h`).
-#![allow(
-    dead_code,
-    reason = "every test crate uses its own part of the machinery"
-)]
-#![allow(
-    unused_imports,
-    reason = "every test crate uses its own part of the machinery"
-)]
+#![allow(dead_code, reason = "every test crate uses its own part of the machinery")]
+#![allow(unused_imports, reason = "every test crate uses its own part of the machinery")]
 
 pub(crate) mod h1;
 pub(crate) mod h2;

@@ -24,9 +24,7 @@ impl Program {
         let path = path.as_ref();
         let mut command = if std::env::var_os("FERROWS_TEST_VALGRIND").is_some() {
             let mut valgrind = Command::new("valgrind");
-            valgrind
-                .args(["-q", "--error-exitcode=99", "--leak-check=full"])
-                .arg(path);
+            valgrind.args(["-q", "--error-exitcode=99", "--leak-check=full"]).arg(path);
             valgrind
         } else {
             Command::new(path)
@@ -37,14 +35,7 @@ impl Program {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        Self {
-            command,
-            name: path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned(),
-        }
+        Self { command, name: path.file_name().unwrap_or_default().to_string_lossy().into_owned() }
     }
 
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
@@ -63,10 +54,7 @@ impl Program {
     }
 
     pub(crate) fn start(mut self) -> Running {
-        let mut child = self
-            .command
-            .spawn()
-            .unwrap_or_else(|e| panic!("cannot start {}: {e}", self.name));
+        let mut child = self.command.spawn().unwrap_or_else(|e| panic!("cannot start {}: {e}", self.name));
         let stdin = child.stdin.take();
         let stdout = Output::default();
         let stderr = Output::default();
@@ -74,15 +62,7 @@ impl Program {
             stdout.follow(child.stdout.take().expect("piped stdout")),
             stderr.follow(child.stderr.take().expect("piped stderr")),
         ];
-        Running {
-            child,
-            name: self.name,
-            stdin,
-            stdout,
-            stderr,
-            readers,
-            exit: None,
-        }
+        Running { child, name: self.name, stdin, stdout, stderr, readers, exit: None }
     }
 }
 
@@ -125,15 +105,9 @@ impl Running {
         what: &str,
         pick: impl FnMut(&str) -> Option<T>,
     ) -> (usize, T) {
-        self.stdout
-            .wait(first, DEADLINE, pick)
-            .unwrap_or_else(|why| {
-                panic!(
-                    "{}: {why} while waiting for {what}\n{}",
-                    self.name,
-                    self.transcript()
-                )
-            })
+        self.stdout.wait(first, DEADLINE, pick).unwrap_or_else(|why| {
+            panic!("{}: {why} while waiting for {what}\n{}", self.name, self.transcript())
+        })
     }
 
     /// Waits for a line of stdout that contains `text`.
@@ -144,21 +118,14 @@ impl Running {
     /// Waits until the program has said on which port it listens ("listening on … PORT").
     pub(crate) fn port(&self) -> u16 {
         self.wait_line("the port", |line| {
-            line.split_once("listening on")?
-                .1
-                .split_whitespace()
-                .last()?
-                .parse()
-                .ok()
+            line.split_once("listening on")?.1.split_whitespace().last()?.parse().ok()
         })
     }
 
     /// Writes one line to the program's stdin.
     pub(crate) fn tell(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("stdin is open");
-        writeln!(stdin, "{line}")
-            .and_then(|()| stdin.flush())
-            .expect("the program reads stdin");
+        writeln!(stdin, "{line}").and_then(|()| stdin.flush()).expect("the program reads stdin");
     }
 
     /// End of file on the program's stdin.
@@ -167,17 +134,13 @@ impl Running {
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
-        let pid = i32::try_from(self.child.id())
-            .ok()
-            .and_then(rustix::process::Pid::from_raw);
+        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
         rustix::process::kill_process(pid.expect("pid of the child"), signal).expect("signal");
     }
 
     /// Waits for the end of the program; panics when it does not come.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        let status = within(DEADLINE, || {
-            self.child.try_wait().expect("wait for the program")
-        });
+        let status = within(DEADLINE, || self.child.try_wait().expect("wait for the program"));
         let Some(status) = status else {
             panic!("{} did not end\n{}", self.name, self.transcript());
         };
@@ -190,35 +153,20 @@ impl Running {
 
     /// True once the program has ended, without waiting.
     pub(crate) fn has_ended(&mut self) -> bool {
-        self.exit.is_some()
-            || self
-                .child
-                .try_wait()
-                .expect("wait for the program")
-                .is_some()
+        self.exit.is_some() || self.child.try_wait().expect("wait for the program").is_some()
     }
 
     /// Closes stdin, waits for the end, and expects success; returns stdout.
     pub(crate) fn finish(mut self) -> Vec<String> {
         self.close_stdin();
         let status = self.wait();
-        assert!(
-            status.success(),
-            "{} ended with {status}\n{}",
-            self.name,
-            self.transcript()
-        );
+        assert!(status.success(), "{} ended with {status}\n{}", self.name, self.transcript());
         self.stdout()
     }
 
     /// What the program has said, for a failing test's message.
     pub(crate) fn transcript(&self) -> String {
-        format!(
-            "--- stdout of {}\n{}\n--- stderr\n{}",
-            self.name,
-            self.stdout.tail(),
-            self.stderr.tail()
-        )
+        format!("--- stdout of {}\n{}\n--- stderr\n{}", self.name, self.stdout.tail(), self.stderr.tail())
     }
 
     /// Resident memory in KiB.
@@ -273,9 +221,7 @@ impl Output {
             let mut stream = BufReader::new(stream);
             let mut line = Vec::new();
             while matches!(stream.read_until(b'\n', &mut line), Ok(1..)) {
-                let text = String::from_utf8_lossy(&line)
-                    .trim_end_matches('\n')
-                    .to_owned();
+                let text = String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned();
                 output.0.0.lock().expect("lines").lines.push(text);
                 output.0.1.notify_all();
                 line.clear();

@@ -40,11 +40,7 @@ pub(crate) fn localhost() -> Identity {
 
 /// P-256, for one host name; made once.
 pub(crate) fn identity(host: &str) -> Identity {
-    make(
-        host,
-        &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
-        "ec",
-    )
+    make(host, &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "ec")
 }
 
 /// RSA 2048, for one host name; made once.
@@ -56,10 +52,8 @@ fn make(host: &str, newkey: &[&str], kind: &str) -> Identity {
     let dir = tmp().join("identities");
     fs::create_dir_all(&dir).expect("directory of identities");
     let name = format!("{host}-{kind}");
-    let identity = Identity {
-        cert: dir.join(format!("{name}.cert.pem")),
-        key: dir.join(format!("{name}.key.pem")),
-    };
+    let identity =
+        Identity { cert: dir.join(format!("{name}.cert.pem")), key: dir.join(format!("{name}.key.pem")) };
     let _lock = lock(&dir.join(format!("{name}.lock")));
     if identity.cert.exists() && identity.key.exists() {
         return identity;
@@ -73,14 +67,7 @@ fn make(host: &str, newkey: &[&str], kind: &str) -> Identity {
     let key = identity.key.to_str().expect("UTF-8 path");
     let new = dir.join(format!("{name}.new"));
     let mut args = vec!["req", "-x509", "-nodes", "-days", "3650", "-subj", &subject];
-    args.extend([
-        "-addext",
-        &names,
-        "-keyout",
-        key,
-        "-out",
-        new.to_str().expect("UTF-8 path"),
-    ]);
+    args.extend(["-addext", &names, "-keyout", key, "-out", new.to_str().expect("UTF-8 path")]);
     args.extend(newkey);
     openssl(&args, &dir);
     fs::rename(new, &identity.cert).expect("the finished certificate");
@@ -90,9 +77,7 @@ fn make(host: &str, newkey: &[&str], kind: &str) -> Identity {
 /// The DER of the first certificate in a PEM file.
 pub(crate) fn der_of(cert: &Path) -> Vec<u8> {
     use rustls::pki_types::pem::PemObject;
-    CertificateDer::from_pem_file(cert)
-        .expect("a PEM certificate")
-        .to_vec()
+    CertificateDer::from_pem_file(cert).expect("a PEM certificate").to_vec()
 }
 
 /// How a client speaks TLS.
@@ -106,11 +91,7 @@ pub(crate) struct Options<'a> {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self {
-            alpn: &["h2"],
-            host: "localhost",
-            versions: rustls::ALL_VERSIONS,
-        }
+        Self { alpn: &["h2"], host: "localhost", versions: rustls::ALL_VERSIONS }
     }
 }
 
@@ -126,11 +107,7 @@ pub(crate) fn config(options: &Options<'_>) -> Arc<ClientConfig> {
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(TrustAll(provider)))
         .with_no_client_auth();
-    config.alpn_protocols = options
-        .alpn
-        .iter()
-        .map(|name| name.as_bytes().to_vec())
-        .collect();
+    config.alpn_protocols = options.alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
     config.resumption = Resumption::in_memory_sessions(16);
     Arc::new(config)
 }
@@ -141,11 +118,7 @@ pub(crate) fn connect(port: u16, options: &Options<'_>) -> io::Result<TlsStream>
 }
 
 /// As [`connect`], with a shared configuration.
-pub(crate) fn connect_with(
-    port: u16,
-    config: Arc<ClientConfig>,
-    host: &str,
-) -> io::Result<TlsStream> {
+pub(crate) fn connect_with(port: u16, config: Arc<ClientConfig>, host: &str) -> io::Result<TlsStream> {
     handshake(super::h1::connect(port), config, host)
 }
 
@@ -193,12 +166,7 @@ impl ServerCertVerifier for TrustAll {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        rustls::crypto::verify_tls12_signature(
-            message,
-            cert,
-            dss,
-            &self.0.signature_verification_algorithms,
-        )
+        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -207,12 +175,7 @@ impl ServerCertVerifier for TrustAll {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        rustls::crypto::verify_tls13_signature(
-            message,
-            cert,
-            dss,
-            &self.0.signature_verification_algorithms,
-        )
+        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

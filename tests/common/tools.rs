@@ -30,10 +30,7 @@ pub(crate) struct Reply {
 
 impl Reply {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, v)| v.as_str())
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
     pub(crate) fn text(&self) -> String {
@@ -61,28 +58,14 @@ pub(crate) fn curl(args: &[&str]) -> Reply {
     let output = run("curl", "curl", &all);
     let text = std::fs::read_to_string(dump).unwrap_or_default();
     let (version, status, headers) = parse_head(&text);
-    Reply {
-        status,
-        version,
-        headers,
-        body: output.stdout,
-        exit: output.status.code().unwrap_or(-1),
-    }
+    Reply { status, version, headers, body: output.stdout, exit: output.status.code().unwrap_or(-1) }
 }
 
 fn parse_head(text: &str) -> (String, u16, Vec<(String, String)>) {
-    let last = text
-        .trim_end()
-        .rsplit("\r\n\r\n")
-        .next()
-        .unwrap_or_default();
+    let last = text.trim_end().rsplit("\r\n\r\n").next().unwrap_or_default();
     let mut lines = last.lines();
     let mut status_line = lines.next().unwrap_or_default().split(' ');
-    let version = status_line
-        .next()
-        .unwrap_or_default()
-        .trim_start_matches("HTTP/")
-        .to_owned();
+    let version = status_line.next().unwrap_or_default().trim_start_matches("HTTP/").to_owned();
     let status = status_line.next().and_then(|s| s.parse().ok()).unwrap_or(0);
     let headers = lines
         .filter_map(|line| line.split_once(':'))
@@ -110,8 +93,8 @@ pub(crate) fn h2load(requests: usize, args: &[&str]) -> String {
 /// Runs nghttp and returns (success, what it printed).
 pub(crate) fn nghttp(args: &[&str]) -> (bool, String) {
     let output = run("nghttp", "nghttp2-client", args);
-    let text = String::from_utf8_lossy(&output.stdout).into_owned()
-        + &String::from_utf8_lossy(&output.stderr);
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     (output.status.success(), text)
 }
 
@@ -122,9 +105,5 @@ pub(crate) fn openssl(args: &[&str], dir: &Path) {
         .current_dir(dir)
         .output()
         .unwrap_or_else(|e| panic!("cannot run openssl ({e}): install the Debian package openssl"));
-    assert!(
-        output.status.success(),
-        "openssl {args:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "openssl {args:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

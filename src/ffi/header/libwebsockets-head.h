@@ -83,6 +83,9 @@
 /* lws_add_http_common_headers(): there is no content-length. */
 #define LWS_ILLEGAL_HTTP_CONTENT_LEN ((lws_filepos_t)-1ll)
 
+/* This is ferrows: <ferrows.h> declares what libwebsockets does not have. */
+#define LWS_FERROWS 1
+
 #define LWS_SEND_BUFFER_PRE_PADDING LWS_PRE
 #define LWS_WRITE_RAW LWS_WRITE_HTTP
 

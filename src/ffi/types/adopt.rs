@@ -3,8 +3,8 @@
 use std::ffi::{c_char, c_int, c_void};
 
 use super::{
-    enum_lws_adoption_type, lws, lws_filefd_type, lws_sockfd_type, lws_vhost, sockaddr_in,
-    sockaddr_in6, sockaddr_storage, socklen_t,
+    enum_lws_adoption_type, lws, lws_filefd_type, lws_sockfd_type, lws_vhost, sockaddr_in, sockaddr_in6,
+    sockaddr_storage, socklen_t,
 };
 
 /// What an adopted descriptor is; values are or'ed.

@@ -3,10 +3,9 @@
 use std::ffi::{c_char, c_int, c_long, c_uint, c_void};
 
 use super::{
-    gid_t, lws_context, lws_extension, lws_http_mount, lws_log_cx_t, lws_plat_file_ops,
-    lws_plugin_evlib, lws_protocol_vhost_options, lws_protocols, lws_retry_bo_t, lws_smd_class_t,
-    lws_smd_notification_cb_t, lws_state_notify_link_t, lws_system_ops_t, lws_token_limits,
-    lws_usec_t, lws_vhost, ssl_ctx_st, uid_t,
+    gid_t, lws_context, lws_extension, lws_http_mount, lws_log_cx_t, lws_plat_file_ops, lws_plugin_evlib,
+    lws_protocol_vhost_options, lws_protocols, lws_retry_bo_t, lws_smd_class_t, lws_smd_notification_cb_t,
+    lws_state_notify_link_t, lws_system_ops_t, lws_token_limits, lws_usec_t, lws_vhost, ssl_ctx_st, uid_t,
 };
 
 /// `port`: do not listen.

@@ -42,10 +42,7 @@ pub struct lws_event_loop_ops {
     pub name: *const c_char,
     /// The context exists, its threads do not yet. Nonzero fails the creation.
     pub init_context: Option<
-        unsafe extern "C" fn(
-            context: *mut lws_context,
-            info: *const lws_context_creation_info,
-        ) -> c_int,
+        unsafe extern "C" fn(context: *mut lws_context, info: *const lws_context_creation_info) -> c_int,
     >,
     /// The context's destruction: all connections are closed. The result is ignored.
     pub destroy_context1: Option<unsafe extern "C" fn(context: *mut lws_context) -> c_int>,
@@ -55,9 +52,8 @@ pub struct lws_event_loop_ops {
     pub init_vhost_listen_wsi: Option<unsafe extern "C" fn(wsi: *mut lws) -> c_int>,
     /// A service thread starts; `loop` is its element of `info.foreign_loops`, or NULL. Nonzero fails
     /// the context's creation.
-    pub init_pt: Option<
-        unsafe extern "C" fn(context: *mut lws_context, r#loop: *mut c_void, tsi: c_int) -> c_int,
-    >,
+    pub init_pt:
+        Option<unsafe extern "C" fn(context: *mut lws_context, r#loop: *mut c_void, tsi: c_int) -> c_int>,
     /// The fd of `wsi` is about to be closed: forget it.
     pub wsi_logical_close: Option<unsafe extern "C" fn(wsi: *mut lws) -> c_int>,
     /// A client connection is about to be attempted. Nonzero fails the attempt.
@@ -77,8 +73,7 @@ pub struct lws_event_loop_ops {
     /// `wsi` is about to be freed; it has no fd any more.
     pub destroy_wsi: Option<unsafe extern "C" fn(wsi: *mut lws)>,
     /// Is the calling thread not the loop's? Nonzero for a foreign thread. Debug builds ask.
-    pub foreign_thread:
-        Option<unsafe extern "C" fn(context: *mut lws_context, tsi: c_int) -> c_int>,
+    pub foreign_thread: Option<unsafe extern "C" fn(context: *mut lws_context, tsi: c_int) -> c_int>,
     /// `LELOF_*`.
     pub flags: u8,
     /// Bytes of zeroed, aligned memory per context for the loop.

@@ -68,10 +68,7 @@ pub struct lws_plat_file_ops {
     pub close: Option<unsafe extern "C" fn(fop_fd: *mut lws_fop_fd_t) -> c_int>,
     /// Moves from the current position; returns the new one or -1.
     pub seek_cur: Option<
-        unsafe extern "C" fn(
-            fop_fd: lws_fop_fd_t,
-            offset_from_cur_pos: lws_fileofs_t,
-        ) -> lws_fileofs_t,
+        unsafe extern "C" fn(fop_fd: lws_fop_fd_t, offset_from_cur_pos: lws_fileofs_t) -> lws_fileofs_t,
     >,
     /// Reads up to `len` bytes; `*amount` says how many there were. Negative on failure.
     pub read: Option<

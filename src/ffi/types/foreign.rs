@@ -4,8 +4,8 @@
 use std::ffi::{c_int, c_uint, c_void};
 
 use super::{
-    LWS_PRE, lws, lws_context, lws_extension, lws_filefd_type, lws_filepos_t, lws_sockfd_type,
-    lws_usec_t, lws_write_protocol,
+    LWS_PRE, lws, lws_context, lws_extension, lws_filefd_type, lws_filepos_t, lws_sockfd_type, lws_usec_t,
+    lws_write_protocol,
 };
 
 /// `enum lws_callback_reasons` as C passes it: any value.

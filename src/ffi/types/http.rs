@@ -3,8 +3,8 @@
 use std::ffi::{c_char, c_int, c_longlong, c_uint, c_ulonglong, c_void};
 
 use super::{
-    bit_of_previous, enum_lws_cgi_hdr_state, enum_lws_enum_stdinouterr, lws,
-    lws_protocol_vhost_options, mount_cache_bits,
+    bit_of_previous, enum_lws_cgi_hdr_state, enum_lws_enum_stdinouterr, lws, lws_protocol_vhost_options,
+    mount_cache_bits,
 };
 
 /// An amount of bytes or an offset in a file.

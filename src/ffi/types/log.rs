@@ -40,18 +40,11 @@ pub const LLLF_LOG_CONTEXT_AWARE: c_int = 1 << 30;
 /// Takes a complete log line, NUL-terminated; called on the thread that logs.
 pub type lws_log_emit_t = Option<unsafe extern "C" fn(level: c_int, line: *const c_char)>;
 /// Takes a complete log line of `len` bytes with its log context.
-pub type lws_log_emit_cx_t = Option<
-    unsafe extern "C" fn(cx: *mut lws_log_cx, level: c_int, line: *const c_char, len: usize),
->;
+pub type lws_log_emit_cx_t =
+    Option<unsafe extern "C" fn(cx: *mut lws_log_cx, level: c_int, line: *const c_char, len: usize)>;
 /// Writes what comes before a log line about `obj`: at `*p`, up to `e`, advancing `*p`.
-pub type lws_log_prepend_cx_t = Option<
-    unsafe extern "C" fn(
-        cx: *mut lws_log_cx,
-        obj: *mut c_void,
-        p: *mut *mut c_char,
-        e: *mut c_char,
-    ),
->;
+pub type lws_log_prepend_cx_t =
+    Option<unsafe extern "C" fn(cx: *mut lws_log_cx, obj: *mut c_void, p: *mut *mut c_char, e: *mut c_char)>;
 /// Something begins (`_new` is 1) or ceases (-1) to use the log context.
 pub type lws_log_use_cx_t = Option<unsafe extern "C" fn(cx: *mut lws_log_cx, _new: c_int)>;
 

@@ -159,8 +159,7 @@ pub struct lws_system_ops {
         ) -> c_int,
     >,
     /// Start captive portal detection.
-    pub captive_portal_detect_request:
-        Option<unsafe extern "C" fn(context: *mut lws_context) -> c_int>,
+    pub captive_portal_detect_request: Option<unsafe extern "C" fn(context: *mut lws_context) -> c_int>,
     /// Take a measurement.
     pub metric_report: Option<unsafe extern "C" fn(mdata: *mut lws_metric_pub_t) -> c_int>,
     /// Find a trusted certificate by its subject key id.

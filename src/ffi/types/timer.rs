@@ -36,8 +36,7 @@ assert_layout!(lws_dll2_owner, 24, {tail: 0, head: 8, count: 16});
 pub type lws_dll2_owner_t = lws_dll2_owner;
 
 /// Called by `lws_dll2_foreach_safe()` per node; nonzero ends the walk.
-pub type lws_dll2_foreach_cb_t =
-    Option<unsafe extern "C" fn(d: *mut lws_dll2, user: *mut c_void) -> c_int>;
+pub type lws_dll2_foreach_cb_t = Option<unsafe extern "C" fn(d: *mut lws_dll2, user: *mut c_void) -> c_int>;
 
 /// Called on the service thread when a timer is due. The timer is not scheduled any more by then.
 pub type sul_cb_t = Option<unsafe extern "C" fn(sul: *mut lws_sorted_usec_list)>;

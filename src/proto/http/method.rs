@@ -55,9 +55,7 @@ impl Method {
     /// The method a request names. Methods are case-sensitive (RFC 9110 §9.1).
     #[must_use]
     pub fn from_bytes(name: &[u8]) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|method| method.as_str().as_bytes() == name)
+        Self::ALL.into_iter().find(|method| method.as_str().as_bytes() == name)
     }
 
     /// The token under which the h1 header table holds the path of a request with this method.

@@ -141,11 +141,7 @@ impl Token {
     /// The token of a number from C; `None` for anything that is not below [`Self::COUNT`].
     #[must_use]
     pub const fn from_index(index: u32) -> Option<Self> {
-        if index < Self::COUNT {
-            Some(Self(index as u8))
-        } else {
-            None
-        }
+        if index < Self::COUNT { Some(Self(index as u8)) } else { None }
     }
 
     /// The token's number in `enum lws_token_indexes`.
@@ -171,9 +167,7 @@ impl Token {
     pub fn from_name(name: &[u8]) -> Option<Self> {
         let name = name.strip_suffix(b":").unwrap_or(name);
         let found = TEXTS.iter().position(|text| {
-            text.is_some_and(|text| {
-                bare_name(text).is_some_and(|bare| bare.eq_ignore_ascii_case(name))
-            })
+            text.is_some_and(|text| bare_name(text).is_some_and(|bare| bare.eq_ignore_ascii_case(name)))
         })?;
         Some(Self(found as u8))
     }
@@ -182,11 +176,7 @@ impl Token {
 /// The name in a token's text: `host:` and `:path` are names, `get ` and `patch` are not.
 fn bare_name(text: &CStr) -> Option<&[u8]> {
     let text = text.to_bytes();
-    if text.first() == Some(&b':') {
-        Some(text)
-    } else {
-        text.strip_suffix(b":")
-    }
+    if text.first() == Some(&b':') { Some(text) } else { text.strip_suffix(b":") }
 }
 
 const fn header_name_in(text: Option<&'static CStr>) -> Option<HeaderName> {
@@ -237,37 +227,16 @@ mod tests {
             }
         }
         assert_eq!(Token::from_name(b":path"), Some(Token::HTTP_COLON_PATH));
-        for not_a_name in [
-            &b""[..],
-            b":",
-            b"get ",
-            b"get",
-            b"x-unknown",
-            b"uri-args",
-            b"\r\n",
-            b"path",
-        ] {
+        for not_a_name in [&b""[..], b":", b"get ", b"get", b"x-unknown", b"uri-args", b"\r\n", b"path"] {
             assert_eq!(Token::from_name(not_a_name), None, "{not_a_name:?}");
         }
     }
 
     #[test]
     fn only_real_headers_have_a_header_name() {
-        assert_eq!(
-            Token::HTTP_CONTENT_TYPE.header_name(),
-            Some(&::http::header::CONTENT_TYPE)
-        );
-        assert_eq!(
-            Token::PROTOCOL.header_name().unwrap(),
-            "sec-websocket-protocol"
-        );
-        for token in [
-            Token::GET_URI,
-            Token::CHALLENGE,
-            Token::HTTP,
-            Token::HTTP_COLON_PATH,
-            Token::PUT_URI,
-        ] {
+        assert_eq!(Token::HTTP_CONTENT_TYPE.header_name(), Some(&::http::header::CONTENT_TYPE));
+        assert_eq!(Token::PROTOCOL.header_name().unwrap(), "sec-websocket-protocol");
+        for token in [Token::GET_URI, Token::CHALLENGE, Token::HTTP, Token::HTTP_COLON_PATH, Token::PUT_URI] {
             assert_eq!(token.header_name(), None, "{token:?}");
             assert!(token.c_string().is_some());
         }

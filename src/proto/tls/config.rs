@@ -84,14 +84,8 @@ impl ServerConfig {
     /// What rustls needs for a client that said `hello`.
     pub(super) fn for_client(&self, hello: &ClientHello<'_>) -> Arc<rustls::ServerConfig> {
         let ours = &self.with_alpn.alpn_protocols;
-        let common = hello
-            .alpn()
-            .any(|offered| ours.iter().any(|our| our == offered));
-        Arc::clone(if common {
-            &self.with_alpn
-        } else {
-            &self.without_alpn
-        })
+        let common = hello.alpn().any(|offered| ours.iter().any(|our| our == offered));
+        Arc::clone(if common { &self.with_alpn } else { &self.without_alpn })
     }
 }
 
@@ -140,10 +134,7 @@ pub struct ConfigError {
 
 impl ConfigError {
     pub(super) fn new(field: Field, reason: impl Into<String>) -> Self {
-        Self {
-            field,
-            reason: reason.into(),
-        }
+        Self { field, reason: reason.into() }
     }
 }
 
@@ -170,10 +161,7 @@ pub fn server_config(options: &ServerOptions<'_>) -> Result<Arc<ServerConfig>, C
         versions.push(&rustls::version::TLS12);
     }
     if versions.is_empty() {
-        return Err(ConfigError::new(
-            Field::Versions,
-            "both TLS 1.2 and TLS 1.3 are switched off",
-        ));
+        return Err(ConfigError::new(Field::Versions, "both TLS 1.2 and TLS 1.3 are switched off"));
     }
     let alpn_protocols = alpn_protocols(options.alpn)?;
     let identity = identity::certified_key(&options.identity, &provider)?;
@@ -194,10 +182,7 @@ pub fn server_config(options: &ServerOptions<'_>) -> Result<Arc<ServerConfig>, C
     }
     let without_alpn = Arc::new(config.clone());
     config.alpn_protocols = alpn_protocols;
-    Ok(Arc::new(ServerConfig {
-        with_alpn: Arc::new(config),
-        without_alpn,
-    }))
+    Ok(Arc::new(ServerConfig { with_alpn: Arc::new(config), without_alpn }))
 }
 
 /// One for the process: it holds the lists of suites and groups.
@@ -207,10 +192,7 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 fn alpn_protocols(list: &str) -> Result<Vec<Vec<u8>>, ConfigError> {
-    let names = list
-        .split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty());
+    let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
     names
         .map(|name| match name.len() {
             1..=255 => Ok(name.as_bytes().to_vec()),
@@ -233,16 +215,10 @@ fn client_verifier(
     };
     let refuse = |reason: String| ConfigError::new(Field::ClientCa, reason);
     let mut roots = RootCertStore::empty();
-    for (i, certificate) in identity::certificates(ca, Field::ClientCa)?
-        .into_iter()
-        .enumerate()
-    {
-        roots
-            .add(certificate)
-            .map_err(|error| refuse(format!("certificate {}: {error}", i + 1)))?;
+    for (i, certificate) in identity::certificates(ca, Field::ClientCa)?.into_iter().enumerate() {
+        roots.add(certificate).map_err(|error| refuse(format!("certificate {}: {error}", i + 1)))?;
     }
-    let mut builder =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
     if !required {
         builder = builder.allow_unauthenticated();
     }

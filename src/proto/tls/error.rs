@@ -36,10 +36,7 @@ pub enum ErrorKind {
 
 impl TlsError {
     pub(super) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
-        Self {
-            kind,
-            text: text.into(),
-        }
+        Self { kind, text: text.into() }
     }
 
     /// What kind of failure it is.
@@ -65,9 +62,9 @@ impl From<rustls::Error> for TlsError {
             E::PeerIncompatible(_) | E::NoApplicationProtocol | E::UnsupportedNameType => {
                 ErrorKind::Incompatible
             }
-            E::NoCertificatesPresented
-            | E::InvalidCertificate(_)
-            | E::InvalidCertRevocationList(_) => ErrorKind::PeerCertificate,
+            E::NoCertificatesPresented | E::InvalidCertificate(_) | E::InvalidCertRevocationList(_) => {
+                ErrorKind::PeerCertificate
+            }
             E::InappropriateMessage { .. }
             | E::InappropriateHandshakeMessage { .. }
             | E::InvalidMessage(_)

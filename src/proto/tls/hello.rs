@@ -15,9 +15,7 @@ pub struct ClientHello<'a> {
 
 impl<'a> ClientHello<'a> {
     pub(super) fn new(accepted: &'a Accepted) -> Self {
-        Self {
-            hello: accepted.client_hello(),
-        }
+        Self { hello: accepted.client_hello() }
     }
 
     /// The server name the client wants (RFC 6066 §3), lower case, or `None` if it sent none.
@@ -59,9 +57,9 @@ impl HelloReader {
         let acceptor = self.acceptor.get_or_insert_default();
         while self.fed < self.bytes.len() {
             let mut rest = &self.bytes[self.fed..];
-            let taken = acceptor.read_tls(&mut rest).map_err(|error| {
-                TlsError::new(ErrorKind::Protocol, format!("ClientHello: {error}"))
-            })?;
+            let taken = acceptor
+                .read_tls(&mut rest)
+                .map_err(|error| TlsError::new(ErrorKind::Protocol, format!("ClientHello: {error}")))?;
             self.fed += taken;
             match acceptor.accept() {
                 Ok(Some(accepted)) => return Ok(Some(accepted)),
@@ -100,13 +98,7 @@ fn not_tls(bytes: &[u8]) -> Option<TlsError> {
         return None;
     }
     let start = &bytes[..bytes.len().min(16)];
-    let hint = if start.iter().take(3).all(u8::is_ascii_uppercase) {
-        "plain HTTP on a TLS port"
-    } else {
-        "not TLS"
-    };
-    Some(TlsError::new(
-        ErrorKind::NotTls,
-        format!("{hint}: starts with \"{}\"", start.escape_ascii()),
-    ))
+    let hint =
+        if start.iter().take(3).all(u8::is_ascii_uppercase) { "plain HTTP on a TLS port" } else { "not TLS" };
+    Some(TlsError::new(ErrorKind::NotTls, format!("{hint}: starts with \"{}\"", start.escape_ascii())))
 }

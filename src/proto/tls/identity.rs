@@ -22,23 +22,17 @@ pub(super) fn certified_key(
 ) -> Result<CertifiedKey, ConfigError> {
     let chain = certificates(identity.cert_chain, Field::Certificate)?;
     let key = private_key(identity.private_key, identity.key_password)?;
-    let key = provider
-        .key_provider
-        .load_private_key(key)
-        .map_err(|error| {
-            let reason = format!("the private key is damaged or of an unsupported type ({error})");
-            ConfigError::new(Field::PrivateKey, reason)
-        })?;
+    let key = provider.key_provider.load_private_key(key).map_err(|error| {
+        let reason = format!("the private key is damaged or of an unsupported type ({error})");
+        ConfigError::new(Field::PrivateKey, reason)
+    })?;
     let certified = CertifiedKey::new(chain, key);
     check_match(&certified)?;
     Ok(certified)
 }
 
 /// The certificates in `bytes`: at least one.
-pub(super) fn certificates(
-    bytes: &[u8],
-    field: Field,
-) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+pub(super) fn certificates(bytes: &[u8], field: Field) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
     let refuse = |reason: String| Err(ConfigError::new(field, reason));
     if bytes.is_empty() {
         return refuse("empty".to_owned());
@@ -53,19 +47,15 @@ pub(super) fn certificates(
         };
     }
     match CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>() {
-        Ok(chain) if chain.is_empty() => refuse(format!(
-            "no \"BEGIN CERTIFICATE\" section in the PEM text{}",
-            found(bytes)
-        )),
+        Ok(chain) if chain.is_empty() => {
+            refuse(format!("no \"BEGIN CERTIFICATE\" section in the PEM text{}", found(bytes)))
+        }
         Ok(chain) => Ok(chain),
         Err(error) => refuse(format!("damaged PEM text: {error}")),
     }
 }
 
-fn private_key(
-    bytes: &[u8],
-    password: Option<&str>,
-) -> Result<PrivateKeyDer<'static>, ConfigError> {
+fn private_key(bytes: &[u8], password: Option<&str>) -> Result<PrivateKeyDer<'static>, ConfigError> {
     let refuse = |reason: String| Err(ConfigError::new(Field::PrivateKey, reason));
     if bytes.is_empty() {
         return refuse("empty".to_owned());
@@ -74,9 +64,7 @@ fn private_key(
         return match key_in_der(bytes) {
             DerKey::Plain(key) => Ok(key.clone_key()),
             DerKey::Encrypted(key) => decrypt(&key, password),
-            DerKey::Certificate => {
-                refuse("a certificate where the private key should be".to_owned())
-            }
+            DerKey::Certificate => refuse("a certificate where the private key should be".to_owned()),
             DerKey::Unknown => refuse(
                 "neither PEM nor a private key in DER that is plain or encrypted with a current algorithm"
                     .to_owned(),
@@ -84,9 +72,8 @@ fn private_key(
         };
     }
     if let Some(section) = encrypted_section(bytes) {
-        let der = PrivatePkcs8KeyDer::from_pem_slice(section.as_bytes()).map_err(|error| {
-            ConfigError::new(Field::PrivateKey, format!("damaged PEM text: {error}"))
-        })?;
+        let der = PrivatePkcs8KeyDer::from_pem_slice(section.as_bytes())
+            .map_err(|error| ConfigError::new(Field::PrivateKey, format!("damaged PEM text: {error}")))?;
         return match EncryptedPrivateKeyInfo::try_from(der.secret_pkcs8_der()) {
             Ok(key) => decrypt(&key, password),
             Err(error) => refuse(format!(
@@ -104,10 +91,9 @@ fn private_key(
     }
     match PrivateKeyDer::from_pem_slice(bytes) {
         Ok(key) => Ok(key),
-        Err(rustls::pki_types::pem::Error::NoItemsFound) => refuse(format!(
-            "no \"BEGIN PRIVATE KEY\" section in the PEM text{}",
-            found(bytes)
-        )),
+        Err(rustls::pki_types::pem::Error::NoItemsFound) => {
+            refuse(format!("no \"BEGIN PRIVATE KEY\" section in the PEM text{}", found(bytes)))
+        }
         Err(error) => refuse(format!("damaged PEM text: {error}")),
     }
 }
@@ -147,18 +133,13 @@ fn decrypt(
     match key.decrypt(password) {
         Ok(der) => Ok(PrivatePkcs8KeyDer::from(der.as_bytes().to_vec()).into()),
         Err(E::EncryptedPrivateKey(
-            P::UnsupportedAlgorithm { .. }
-            | P::NoPbes1CryptSupport
-            | P::AlgorithmParametersInvalid { .. },
+            P::UnsupportedAlgorithm { .. } | P::NoPbes1CryptSupport | P::AlgorithmParametersInvalid { .. },
         )) => Err(ConfigError::new(
             Field::PrivateKey,
             format!("encrypted with an outdated algorithm: {CONVERT}"),
         )),
         // Bad padding, or with luck good padding around what is no key.
-        Err(_) => Err(ConfigError::new(
-            Field::KeyPassword,
-            "wrong password for the private key",
-        )),
+        Err(_) => Err(ConfigError::new(Field::KeyPassword, "wrong password for the private key")),
     }
 }
 
@@ -167,8 +148,7 @@ fn check_match(certified: &CertifiedKey) -> Result<(), ConfigError> {
     let Some(public) = certified.key.public_key() else {
         return Ok(());
     };
-    let belongs = |certificate: &CertificateDer<'_>| match ParsedCertificate::try_from(certificate)
-    {
+    let belongs = |certificate: &CertificateDer<'_>| match ParsedCertificate::try_from(certificate) {
         Ok(certificate) => Ok(certificate.subject_public_key_info() == public),
         // X.509 version 1, which OpenSSL still makes by default and serves, is not parsed further. The key is in it
         // as it would be in version 3.
@@ -191,10 +171,9 @@ fn check_match(certified: &CertifiedKey) -> Result<(), ConfigError> {
             };
             Err(ConfigError::new(Field::PrivateKey, reason))
         }
-        Some(Err(error)) => Err(ConfigError::new(
-            Field::Certificate,
-            format!("the first certificate is damaged ({error})"),
-        )),
+        Some(Err(error)) => {
+            Err(ConfigError::new(Field::Certificate, format!("the first certificate is damaged ({error})")))
+        }
         None => Err(ConfigError::new(Field::Certificate, "empty")),
     }
 }
@@ -217,15 +196,10 @@ fn encrypted_section(bytes: &[u8]) -> Option<String> {
 /// What is in a PEM text instead, for the error.
 fn found(bytes: &[u8]) -> &'static str {
     let holds = |kind: fn(&SectionKind) -> bool| {
-        <(SectionKind, Vec<u8>)>::pem_slice_iter(bytes)
-            .flatten()
-            .any(|(section, _)| kind(&section))
+        <(SectionKind, Vec<u8>)>::pem_slice_iter(bytes).flatten().any(|(section, _)| kind(&section))
     };
     if holds(|kind| {
-        matches!(
-            kind,
-            SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey
-        )
+        matches!(kind, SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey)
     }) {
         "; it holds a private key"
     } else if holds(|kind| matches!(kind, SectionKind::Certificate)) {

@@ -24,10 +24,10 @@ pub use hello::ClientHello;
 pub use server::{Handshake, Progress, TlsServer};
 
 /// Whether a connection that starts with these bytes speaks TLS: a handshake record of any SSL 3.0 or
-/// TLS version (RFC 8446 §5.1). Two bytes decide; with fewer the answer is `false`.
+/// TLS version (RFC 8446 §5.1). One byte is enough to tell; with none the answer is `false`.
 ///
 /// For listeners that also allow plain HTTP: no HTTP method starts with byte 0x16.
 #[must_use]
 pub fn looks_like_tls(first_bytes: &[u8]) -> bool {
-    first_bytes.starts_with(&[0x16, 0x03])
+    matches!(first_bytes, [0x16] | [0x16, 0x03, ..])
 }

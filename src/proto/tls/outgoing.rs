@@ -57,10 +57,7 @@ impl Outgoing {
                     room = size.required_size;
                 }
                 Err(Refusal::TooSmall(_)) => {
-                    return Err(TlsError::new(
-                        ErrorKind::Internal,
-                        "TLS record larger than its own size",
-                    ));
+                    return Err(TlsError::new(ErrorKind::Internal, "TLS record larger than its own size"));
                 }
                 Err(Refusal::Failed(error)) => return Err(error),
             }
@@ -146,10 +143,7 @@ mod tests {
     #[test]
     fn order_is_kept_over_short_writes_and_appends_between_them() {
         let mut queue = Outgoing::default();
-        let mut socket = Narrow {
-            room: 0,
-            taken: Vec::new(),
-        };
+        let mut socket = Narrow { room: 0, taken: Vec::new() };
         let mut expected = Vec::new();
         for round in 0..200u32 {
             let chunk: Vec<u8> = (0..round % 97).map(|i| (i * 7 + round) as u8).collect();
@@ -180,15 +174,9 @@ mod tests {
         let mut queue = Outgoing::default();
         assert_eq!(queue.write_to(&mut Broken).unwrap(), 0);
         queue.push(b"x");
-        let mut full = Narrow {
-            room: 0,
-            taken: Vec::new(),
-        };
+        let mut full = Narrow { room: 0, taken: Vec::new() };
         assert_eq!(queue.write_to(&mut full).unwrap(), 0);
-        assert_eq!(
-            queue.write_to(&mut Broken).unwrap_err().kind(),
-            io::ErrorKind::ConnectionReset
-        );
+        assert_eq!(queue.write_to(&mut Broken).unwrap_err().kind(), io::ErrorKind::ConnectionReset);
     }
 
     #[test]
@@ -198,9 +186,7 @@ mod tests {
         queue
             .append(1, |room| {
                 if room.len() < 3 {
-                    return Err(EncryptError::InsufficientSize(InsufficientSizeError {
-                        required_size: 3,
-                    }));
+                    return Err(EncryptError::InsufficientSize(InsufficientSizeError { required_size: 3 }));
                 }
                 room[..3].copy_from_slice(b"cde");
                 Ok(3)

@@ -84,10 +84,7 @@ impl TlsServer {
         let mut plaintext = mem::take(&mut self.plaintext);
         let result = self.receive_into(&mut ciphertext.to_vec(), &mut plaintext, choose);
         self.plaintext = plaintext;
-        result.map(|progress| Progress {
-            plaintext: self.plaintext.len(),
-            ..progress
-        })
+        result.map(|progress| Progress { plaintext: self.plaintext.len(), ..progress })
     }
 
     /// As [`receive`](Self::receive), without its copies: decrypts inside `ciphertext` (whose content is
@@ -144,10 +141,9 @@ impl TlsServer {
         }
         match &mut self.state {
             State::Session(session) => session.send(plaintext, &mut self.outgoing),
-            State::Hello(_) => Err(TlsError::new(
-                ErrorKind::NotSendable,
-                "send before the start of the TLS handshake",
-            )),
+            State::Hello(_) => {
+                Err(TlsError::new(ErrorKind::NotSendable, "send before the start of the TLS handshake"))
+            }
         }
     }
 
@@ -188,8 +184,11 @@ impl TlsServer {
         self.sni.as_deref()
     }
 
-    /// Queues `close_notify`: we will send nothing more. Once is enough; does nothing before the end of
-    /// the handshake and after an error, when the peer is told otherwise or not at all.
+    /// Queues `close_notify`: we send nothing more, and what still arrives is ignored, whether good or bad.
+    /// The connection is over when the socket says so.
+    ///
+    /// Once is enough. Does nothing before the end of the handshake and after an error, when the peer is
+    /// told otherwise or not at all.
     pub fn send_close_notify(&mut self) {
         if self.failure.is_some() {
             return;

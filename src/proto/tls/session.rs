@@ -28,10 +28,7 @@ const RECORD_HEADER: usize = 5;
 pub(super) trait Side {
     type Data;
 
-    fn process<'c, 'i>(
-        &'c mut self,
-        incoming: &'i mut [u8],
-    ) -> UnbufferedStatus<'c, 'i, Self::Data>;
+    fn process<'c, 'i>(&'c mut self, incoming: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data>;
 
     fn common(&self) -> &CommonState;
 }
@@ -39,10 +36,7 @@ pub(super) trait Side {
 impl Side for UnbufferedServerConnection {
     type Data = ServerConnectionData;
 
-    fn process<'c, 'i>(
-        &'c mut self,
-        incoming: &'i mut [u8],
-    ) -> UnbufferedStatus<'c, 'i, Self::Data> {
+    fn process<'c, 'i>(&'c mut self, incoming: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
         self.process_tls_records(incoming)
     }
 
@@ -61,12 +55,7 @@ pub(super) struct Session<S> {
 
 impl<S: Side> Session<S> {
     pub(super) fn new(connection: S) -> Self {
-        Self {
-            connection,
-            incomplete: Vec::new(),
-            peer_closed: false,
-            close_sent: false,
-        }
+        Self { connection, incomplete: Vec::new(), peer_closed: false, close_sent: false }
     }
 
     pub(super) fn common(&self) -> &CommonState {
@@ -86,13 +75,17 @@ impl<S: Side> Session<S> {
         plaintext: &mut BytesMut,
         outgoing: &mut Outgoing,
     ) -> Result<(), TlsError> {
+        if self.close_sent {
+            // Not given to rustls: should it want to send an alert now, after `close_notify`, it panics in debug
+            // builds and breaks the protocol in release builds.
+            return Ok(());
+        }
         let result = self.process_all(ciphertext, plaintext, outgoing);
         if result.is_err() {
             self.incomplete = Vec::new();
             // Never reaches the deframer while there is something to write, so no input is needed.
             while self.connection.common().wants_write() {
-                let ConnectionState::EncodeTlsData(mut record) =
-                    self.connection.process(&mut []).state?
+                let ConnectionState::EncodeTlsData(mut record) = self.connection.process(&mut []).state?
                 else {
                     break;
                 };
@@ -103,11 +96,7 @@ impl<S: Side> Session<S> {
     }
 
     /// Encrypts the concatenation of `slices`, cut into records as large as they may be.
-    pub(super) fn send(
-        &mut self,
-        slices: &[&[u8]],
-        outgoing: &mut Outgoing,
-    ) -> Result<(), TlsError> {
+    pub(super) fn send(&mut self, slices: &[&[u8]], outgoing: &mut Outgoing) -> Result<(), TlsError> {
         let total: usize = slices.iter().map(|slice| slice.len()).sum();
         if total == 0 {
             return Ok(());
@@ -242,11 +231,7 @@ impl<S: Side> Session<S> {
 /// after it can be decrypted in place; all if rustls has been at its record already, which then is part of a
 /// larger handshake message.
 fn missing(incomplete: &[u8], input: &[u8]) -> usize {
-    let byte = |i: usize| {
-        incomplete
-            .get(i)
-            .or_else(|| input.get(i - incomplete.len()))
-    };
+    let byte = |i: usize| incomplete.get(i).or_else(|| input.get(i - incomplete.len()));
     let (Some(&high), Some(&low)) = (byte(3), byte(4)) else {
         return input.len();
     };
@@ -291,9 +276,7 @@ fn encrypt<D>(
     plaintext: &[u8],
     outgoing: &mut Outgoing,
 ) -> Result<(), TlsError> {
-    outgoing.append(encrypted_size(plaintext.len()), |room| {
-        writer.encrypt(plaintext, room)
-    })
+    outgoing.append(encrypted_size(plaintext.len()), |room| writer.encrypt(plaintext, room))
 }
 
 /// At most this many bytes of ciphertext come of `plaintext` bytes, unless a key update goes with them.

@@ -31,9 +31,7 @@ fn both_versions_whatever_the_size_of_the_pieces() {
 fn a_client_hello_may_be_cut_anywhere() {
     let config = server_config(&options()).unwrap();
     let client = Arc::new(client_config(&[TLS13, TLS12], &["h2"]));
-    let length = Pair::new(Arc::clone(&client), &config)
-        .client_output()
-        .len();
+    let length = Pair::new(Arc::clone(&client), &config).client_output().len();
     for cut in (1..length).step_by(11).chain([4, 5, 6, length - 1]) {
         let mut pair = Pair::new(Arc::clone(&client), &config);
         let hello = pair.client_output();
@@ -142,11 +140,7 @@ fn alpn_is_by_our_order_and_never_refuses_a_client() {
         ("", &["h2"], None),
         ("", &[], None),
     ] {
-        let config = server_config(&ServerOptions {
-            alpn: ours,
-            ..options()
-        })
-        .unwrap();
+        let config = server_config(&ServerOptions { alpn: ours, ..options() }).unwrap();
         for version in [TLS12, TLS13] {
             let mut pair = Pair::new(client_config(&[version], theirs), &config);
             pair.exchange();
@@ -165,21 +159,14 @@ fn sessions_are_resumed_with_tickets_and_only_with_those_of_the_same_configurati
             let mut pair = Pair::new(Arc::clone(&client), config);
             pair.exchange();
             assert_eq!(pair.server.alpn(), Some(&b"h2"[..]));
-            assert_eq!(
-                pair.server.resumed(),
-                pair.client.handshake_kind() == Some(HandshakeKind::Resumed)
-            );
+            assert_eq!(pair.server.resumed(), pair.client.handshake_kind() == Some(HandshakeKind::Resumed));
             pair.server.resumed()
         };
         assert!(!resumed(&config));
         assert!(resumed(&config));
         assert!(resumed(&config));
         assert!(!resumed(&server_config(&options()).unwrap()), "other keys");
-        let without = server_config(&ServerOptions {
-            session_tickets: false,
-            ..options()
-        })
-        .unwrap();
+        let without = server_config(&ServerOptions { session_tickets: false, ..options() }).unwrap();
         resumed(&without);
         assert!(!resumed(&without));
     }
@@ -192,16 +179,8 @@ fn client_certificates() {
     let ca_der = ca.issuer.der().to_vec();
     let friend = ca.issue("friend");
     let foe = Authority::new("client authority").issue("foe");
-    let with = |client_auth| {
-        server_config(&ServerOptions {
-            client_auth,
-            ..options()
-        })
-        .unwrap()
-    };
-    let required = with(ClientAuth::Required {
-        ca: ca_pem.as_bytes(),
-    });
+    let with = |client_auth| server_config(&ServerOptions { client_auth, ..options() }).unwrap();
+    let required = with(ClientAuth::Required { ca: ca_pem.as_bytes() });
     let optional = with(ClientAuth::Optional { ca: &ca_der });
 
     for config in [&required, &optional] {
@@ -231,9 +210,7 @@ fn client_certificates() {
 fn a_resumed_session_still_knows_the_client_certificate() {
     let ca = Authority::new("client authority");
     let config = server_config(&ServerOptions {
-        client_auth: ClientAuth::Required {
-            ca: ca.issuer.pem().as_bytes(),
-        },
+        client_auth: ClientAuth::Required { ca: ca.issuer.pem().as_bytes() },
         ..options()
     })
     .unwrap();

@@ -8,10 +8,7 @@ fn receive(server: &mut TlsServer, bytes: &[u8]) -> Result<Progress, TlsError> {
 
 #[test]
 fn plain_http_is_recognised() {
-    for request in [
-        &b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..],
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    ] {
+    for request in [&b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
         assert!(!looks_like_tls(request));
         let mut server = TlsServer::new();
         let error = receive(&mut server, request).unwrap_err();
@@ -28,9 +25,11 @@ fn plain_http_is_recognised() {
 }
 
 #[test]
-fn looks_like_tls_needs_two_bytes() {
+fn tls_is_told_from_the_first_bytes_that_arrive() {
     assert!(!looks_like_tls(b""));
-    assert!(!looks_like_tls(b"\x16"));
+    assert!(looks_like_tls(b"\x16"));
+    assert!(!looks_like_tls(b"G"));
+    assert!(!looks_like_tls(b"\x80\x2e"));
     assert!(!looks_like_tls(b"\x16\x02\x00"));
     assert!(looks_like_tls(b"\x16\x03"));
     assert!(looks_like_tls(b"\x16\x03\x01\x02\x00\x01"));
@@ -81,10 +80,7 @@ fn an_endless_hello_is_cut_off() {
     for _ in 0..40_000 {
         bytes.extend_from_slice(&[22, 3, 1, 0, 1, 0]);
     }
-    let fed = bytes
-        .chunks(1000)
-        .take_while(|piece| receive(&mut server, piece).is_ok())
-        .count();
+    let fed = bytes.chunks(1000).take_while(|piece| receive(&mut server, piece).is_ok()).count();
     assert!(fed <= 100, "took {fed} thousand bytes");
 }
 
@@ -100,10 +96,7 @@ fn an_endless_message_after_the_hello_is_cut_off() {
     for _ in 0..60_000 {
         bytes.extend_from_slice(&[22, 3, 3, 0, 1, 0]);
     }
-    let fed = bytes
-        .chunks(1000)
-        .take_while(|piece| pair.give_server(piece).is_ok())
-        .count();
+    let fed = bytes.chunks(1000).take_while(|piece| pair.give_server(piece).is_ok()).count();
     assert!((16..=100).contains(&fed), "took {fed} thousand bytes");
 }
 
@@ -126,14 +119,8 @@ fn a_damaged_record_ends_the_connection_but_keeps_what_came_before() {
             assert_eq!(&pair.at_server[..], b"good");
             let alert = pair.server_output();
             let bad_mac = rustls::AlertDescription::BadRecordMac;
-            assert_eq!(
-                pair.give_client(&alert),
-                Err(rustls::Error::AlertReceived(bad_mac))
-            );
-            assert_eq!(
-                pair.server.send(&[b"x"]).unwrap_err().kind(),
-                ErrorKind::NotSendable
-            );
+            assert_eq!(pair.give_client(&alert), Err(rustls::Error::AlertReceived(bad_mac)));
+            assert_eq!(pair.server.send(&[b"x"]).unwrap_err().kind(), ErrorKind::NotSendable);
             pair.server.send_close_notify();
             assert!(!pair.server.wants_write());
         }
@@ -162,9 +149,7 @@ fn damage_at_every_byte_of_the_second_flight_is_noticed() {
                 header - length
             });
             // The version in a record header means nothing (RFC 8446 §5.1).
-            let in_version = headers
-                .into_iter()
-                .any(|at| (at + 1..at + 3).contains(&spoil));
+            let in_version = headers.into_iter().any(|at| (at + 1..at + 3).contains(&spoil));
             if in_version {
                 continue;
             }
@@ -185,13 +170,33 @@ fn a_fatal_alert_of_the_client_is_reported() {
         let hello = pair.client_output();
         pair.give_server(&hello).unwrap();
         let down = pair.server_output();
-        assert!(
-            pair.give_client(&down).is_err(),
-            "the client does not trust us"
-        );
+        assert!(pair.give_client(&down).is_err(), "the client does not trust us");
         let alert = pair.client_output();
         let error = pair.give_server(&alert).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AlertReceived);
         assert!(error.to_string().contains("UnknownCA"), "{error}");
+    }
+}
+
+#[test]
+fn random_bytes_never_panic() {
+    let config = server_config(&options()).unwrap();
+    let client = Arc::new(client_config(&[TLS13, TLS12], &[]));
+    let bytes = noise(200_000);
+    for (i, junk) in bytes.chunks(100).enumerate() {
+        // As the first bytes behind a good record header, and in the place of the second flight.
+        let mut server = TlsServer::new();
+        let header = [22, 3, 1, 0, 100];
+        let _ = server.receive(&[&header, junk].concat(), |_| None);
+
+        if i % 20 == 0 {
+            let mut pair = Pair::new(Arc::clone(&client), &config);
+            let hello = pair.client_output();
+            pair.give_server(&hello).unwrap();
+            let kind = 20 + (i / 20 % 4) as u8;
+            let record = [&[kind, 3, 3, 0, 100], junk].concat();
+            let error = pair.give_server(&record).unwrap_err();
+            assert_ne!(error.kind(), ErrorKind::Internal, "{error}");
+        }
     }
 }

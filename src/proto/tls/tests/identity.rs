@@ -24,11 +24,7 @@ fn load(
     }))
 }
 
-fn refused(
-    chain: impl AsRef<[u8]>,
-    key: impl AsRef<[u8]>,
-    password: Option<&str>,
-) -> (Field, String) {
+fn refused(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>, password: Option<&str>) -> (Field, String) {
     let error = load(chain, key, password).unwrap_err();
     let text = error.to_string();
     assert_eq!(text, format!("{}: {}", error.field, error.reason));
@@ -42,9 +38,7 @@ fn der(pem: &str) -> Vec<u8> {
     let label = pem[start..].lines().next().unwrap();
     let body = &pem[start..].replace(label, "-----BEGIN CERTIFICATE-----");
     let body = body.replace(&label.replace("BEGIN", "END"), "-----END CERTIFICATE-----");
-    CertificateDer::from_pem_slice(body.as_bytes())
-        .unwrap()
-        .to_vec()
+    CertificateDer::from_pem_slice(body.as_bytes()).unwrap().to_vec()
 }
 
 #[test]
@@ -76,12 +70,11 @@ fn keys_sign_what_the_certificate_says() {
         let config = load(EC_CRT, key, password).unwrap();
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from(der(EC_CRT))).unwrap();
-        let client =
-            ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_protocol_versions(&[TLS13, TLS12])
-                .unwrap()
-                .with_root_certificates(roots)
-                .with_no_client_auth();
+        let client = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_protocol_versions(&[TLS13, TLS12])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
         Pair::new(client, &config).exchange();
     }
 }
@@ -90,10 +83,7 @@ fn keys_sign_what_the_certificate_says() {
 fn passwords() {
     assert_eq!(
         refused(EC_CRT, EC_ENCRYPTED, None),
-        (
-            Field::KeyPassword,
-            "the private key is encrypted and no password is given".to_owned()
-        )
+        (Field::KeyPassword, "the private key is encrypted and no password is given".to_owned())
     );
     for key in [EC_ENCRYPTED, EC_SCRYPT] {
         for guess in ["", "open sesame "] {
@@ -114,16 +104,12 @@ fn key_and_certificate_must_belong_together() {
     for (chain, key) in [(EC_CRT, RSA_KEY), (RSA_V1_CRT, EC_KEY)] {
         assert_eq!(
             refused(chain, key, None),
-            (
-                Field::PrivateKey,
-                "the private key does not belong to the certificate".to_owned()
-            )
+            (Field::PrivateKey, "the private key does not belong to the certificate".to_owned())
         );
     }
-    for (chain, key) in [
-        (format!("{RSA_V1_CRT}{EC_CRT}"), EC_KEY),
-        (format!("{EC_CRT}{RSA_V1_CRT}"), RSA_KEY),
-    ] {
+    for (chain, key) in
+        [(format!("{RSA_V1_CRT}{EC_CRT}"), EC_KEY), (format!("{EC_CRT}{RSA_V1_CRT}"), RSA_KEY)]
+    {
         let (field, reason) = refused(chain, key, None);
         assert_eq!(field, Field::PrivateKey);
         assert!(reason.contains("certificate 2 of the chain"), "{reason}");
@@ -181,28 +167,13 @@ fn other_options_are_checked() {
     let refused = |options: ServerOptions<'_>| server_config(&options).unwrap_err();
     let long = "x".repeat(256);
     assert_eq!(
-        refused(ServerOptions {
-            alpn: &long,
-            ..options()
-        })
-        .to_string(),
+        refused(ServerOptions { alpn: &long, ..options() }).to_string(),
         "ALPN list: a protocol name has 256 bytes, at most 255 are possible"
     );
-    assert_eq!(
-        refused(ServerOptions {
-            tls12: false,
-            tls13: false,
-            ..options()
-        })
-        .field,
-        Field::Versions
-    );
+    assert_eq!(refused(ServerOptions { tls12: false, tls13: false, ..options() }).field, Field::Versions);
     for ca in [&b""[..], b"nonsense", EC_KEY.as_bytes()] {
         for client_auth in [ClientAuth::Optional { ca }, ClientAuth::Required { ca }] {
-            let error = refused(ServerOptions {
-                client_auth,
-                ..options()
-            });
+            let error = refused(ServerOptions { client_auth, ..options() });
             assert_eq!(error.field, Field::ClientCa, "{error}");
         }
     }

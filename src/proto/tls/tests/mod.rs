@@ -34,23 +34,16 @@ impl Authority {
     fn new(name: &str) -> Self {
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params
-            .distinguished_name
-            .push(rcgen::DnType::CommonName, name);
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
         let key = KeyPair::generate().unwrap();
-        Self {
-            issuer: CertifiedIssuer::self_signed(params, key).unwrap(),
-        }
+        Self { issuer: CertifiedIssuer::self_signed(params, key).unwrap() }
     }
 
     fn issue(&self, name: &str) -> Identity {
         let params = CertificateParams::new([name.to_owned()]).unwrap();
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Identity {
-            chain: certificate.pem() + &self.issuer.pem(),
-            key: key.serialize_pem(),
-        }
+        Identity { chain: certificate.pem() + &self.issuer.pem(), key: key.serialize_pem() }
     }
 }
 
@@ -91,13 +84,9 @@ fn client_config(versions: &[&'static SupportedProtocolVersion], alpn: &[&str]) 
 }
 
 fn client_config_with_certificate(identity: &Identity) -> ClientConfig {
-    let chain = CertificateDer::pem_slice_iter(identity.chain.as_bytes())
-        .collect::<Result<_, _>>()
-        .unwrap();
+    let chain = CertificateDer::pem_slice_iter(identity.chain.as_bytes()).collect::<Result<_, _>>().unwrap();
     let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap();
-    client_builder(&[TLS13, TLS12])
-        .with_client_auth_cert(chain, key)
-        .unwrap()
+    client_builder(&[TLS13, TLS12]).with_client_auth_cert(chain, key).unwrap()
 }
 
 /// Both ends of one connection.
@@ -118,11 +107,7 @@ impl Pair {
         Self::named("localhost", client, Some(Arc::clone(server)))
     }
 
-    fn named(
-        name: &str,
-        client: impl Into<Arc<ClientConfig>>,
-        config: Option<Arc<ServerConfig>>,
-    ) -> Self {
+    fn named(name: &str, client: impl Into<Arc<ClientConfig>>, config: Option<Arc<ServerConfig>>) -> Self {
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let mut client = ClientConnection::new(client.into(), name).unwrap();
         client.set_buffer_limit(None);
@@ -171,9 +156,7 @@ impl Pair {
             let progress = if piece.len() % 2 == 0 {
                 let before = self.at_server.len();
                 let mut piece = piece.to_vec();
-                let progress = self
-                    .server
-                    .receive_into(&mut piece, &mut self.at_server, choose)?;
+                let progress = self.server.receive_into(&mut piece, &mut self.at_server, choose)?;
                 assert_eq!(progress.plaintext, self.at_server.len() - before);
                 progress
             } else {
@@ -183,10 +166,7 @@ impl Pair {
                 progress
             };
             self.completed += u32::from(progress.handshake == Handshake::Completed);
-            assert_eq!(
-                progress.handshake == Handshake::Ongoing,
-                self.server.is_handshaking()
-            );
+            assert_eq!(progress.handshake == Handshake::Ongoing, self.server.is_handshaking());
         }
         Ok(())
     }
@@ -197,8 +177,7 @@ impl Pair {
             self.client.read_tls(&mut rest).unwrap();
             let state = self.client.process_new_packets()?;
             let start = self.at_client.len();
-            self.at_client
-                .resize(start + state.plaintext_bytes_to_read(), 0);
+            self.at_client.resize(start + state.plaintext_bytes_to_read(), 0);
             let room = &mut self.at_client[start..];
             if !room.is_empty() {
                 self.client.reader().read_exact(room).unwrap();

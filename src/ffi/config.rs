@@ -1,0 +1,608 @@
+//! `struct lws_context_creation_info`, read: into what the engine understands, or into a refusal that names the field.
+
+use std::ffi::{CStr, c_char, c_void};
+use std::rc::Weak;
+
+use super::callback::CCallback;
+use super::handle::{CContext, CVhost, text};
+use super::types::*;
+use crate::engine::context::{Context, ContextConfig, CreateError};
+use crate::engine::dispatch::UserPtr;
+use crate::engine::timer::SECOND;
+use crate::engine::vhost::{Listen, PlainOnTls, Protocol, Vhost, VhostConfig, VhostTls};
+use crate::proto::h2::H2Settings;
+use crate::proto::http::header::HeaderLimits;
+use crate::proto::http::mount::{Mount, MountKind};
+use crate::proto::tls::{self, ClientAuth, ServerIdentity, ServerOptions};
+
+type Info = lws_context_creation_info;
+type Result<T> = std::result::Result<T, CreateError>;
+
+/// The longest list a program may hand over; a longer one is a list without an end.
+const LIST_MAX: usize = 4096;
+
+/// Options that change nothing here, because what they ask for is how it always is, or concerns what is always off.
+const OPTIONS_WITHOUT_EFFECT: u64 = LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME
+    | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT
+    | LWS_SERVER_OPTION_SSL_ECDH
+    | LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX
+    | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS
+    | LWS_SERVER_OPTION_VALIDATE_UTF8
+    | LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN
+    | LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND
+    | LWS_SERVER_OPTION_H2_JUST_FIX_WINDOW_UPDATE_OVERFLOW
+    | LWS_SERVER_OPTION_VH_H2_HALF_CLOSED_LONG_POLL
+    | LWS_SERVER_OPTION_NO_LWS_SYSTEM_STATES;
+
+/// Options that are honoured.
+const OPTIONS_HONOURED: u64 = LWS_SERVER_OPTION_REQUIRE_VALID_OPENSSL_CLIENT_CERT
+    | LWS_SERVER_OPTION_PEER_CERT_NOT_REQUIRED
+    | LWS_SERVER_OPTION_ALLOW_NON_SSL_ON_SSL_PORT
+    | LWS_SERVER_OPTION_REDIRECT_HTTP_TO_HTTPS
+    | LWS_SERVER_OPTION_ALLOW_HTTP_ON_HTTPS_LISTENER
+    | LWS_SERVER_OPTION_DISABLE_IPV6
+    | LWS_SERVER_OPTION_EXPLICIT_VHOSTS
+    | LWS_SERVER_OPTION_UNIX_SOCK
+    | LWS_SERVER_OPTION_STS
+    | LWS_SERVER_OPTION_IPV6_V6ONLY_MODIFY
+    | LWS_SERVER_OPTION_IPV6_V6ONLY_VALUE
+    | LWS_SERVER_OPTION_ALLOW_LISTEN_SHARE
+    | LWS_SERVER_OPTION_SKIP_PROTOCOL_INIT
+    | LWS_SERVER_OPTION_HTTP_HEADERS_SECURITY_BEST_PRACTICES_ENFORCE
+    | LWS_SERVER_OPTION_H2_PRIOR_KNOWLEDGE
+    | LWS_SERVER_OPTION_DISABLE_TLS_SESSION_CACHE;
+
+/// Options that are refused, and what for.
+const OPTIONS_REFUSED: [(u64, &str, &str); 12] = [
+    (LWS_SERVER_OPTION_LIBEV, "LWS_SERVER_OPTION_LIBEV", NO_EVENT_LIB),
+    (LWS_SERVER_OPTION_LIBUV, "LWS_SERVER_OPTION_LIBUV", NO_EVENT_LIB),
+    (LWS_SERVER_OPTION_LIBEVENT, "LWS_SERVER_OPTION_LIBEVENT", NO_EVENT_LIB),
+    (LWS_SERVER_OPTION_GLIB, "LWS_SERVER_OPTION_GLIB", NO_EVENT_LIB),
+    (LWS_SERVER_OPTION_SDEVENT, "LWS_SERVER_OPTION_SDEVENT", NO_EVENT_LIB),
+    (LWS_SERVER_OPTION_ULOOP, "LWS_SERVER_OPTION_ULOOP", NO_EVENT_LIB),
+    (
+        LWS_SERVER_OPTION_JUST_USE_RAW_ORIGIN,
+        "LWS_SERVER_OPTION_JUST_USE_RAW_ORIGIN",
+        "there is no client yet",
+    ),
+    (LWS_SERVER_OPTION_FALLBACK_TO_RAW, "LWS_SERVER_OPTION_FALLBACK_TO_RAW", NO_RAW),
+    (LWS_SERVER_OPTION_ONLY_RAW, "LWS_SERVER_OPTION_ONLY_RAW", NO_RAW),
+    (
+        LWS_SERVER_OPTION_IGNORE_MISSING_CERT,
+        "LWS_SERVER_OPTION_IGNORE_MISSING_CERT",
+        "a vhost needs its certificate when it is created",
+    ),
+    (
+        LWS_SERVER_OPTION_VHOST_UPG_STRICT_HOST_CHECK,
+        "LWS_SERVER_OPTION_VHOST_UPG_STRICT_HOST_CHECK",
+        "there are no upgrades yet",
+    ),
+    (LWS_SERVER_OPTION_SS_PROXY, "LWS_SERVER_OPTION_SS_PROXY", "there are no secure streams"),
+];
+
+const NO_EVENT_LIB: &str = "that event library is not built in; use info.event_lib_custom";
+const NO_RAW: &str = "there are no raw sockets yet";
+const NO_CLIENT: &str = "there is no client yet";
+
+/// Reads what concerns the whole context.
+///
+/// # Safety
+/// `info` obeys the contract of `lws_create_context`.
+pub(super) unsafe fn context_config(info: &Info, event_lib_pt: usize) -> Result<ContextConfig> {
+    refuse_options(info.options)?;
+    refuse_context_fields(info)?;
+    let defaults = ContextConfig::default();
+    Ok(ContextConfig {
+        timeout: if info.timeout_secs == 0 {
+            defaults.timeout
+        } else {
+            u64::from(info.timeout_secs) * SECOND
+        },
+        ah_idle: if info.timeout_secs_ah_idle == 0 {
+            defaults.ah_idle
+        } else {
+            u64::from(info.timeout_secs_ah_idle) * SECOND
+        },
+        max_ah: match either(info.max_http_header_pool, info.max_http_header_pool2) {
+            0 => usize::MAX,
+            n => n,
+        },
+        max_fds: if info.fd_limit_per_thread == 0 { usize::MAX } else { info.fd_limit_per_thread as usize },
+        service_buffer: if info.pt_serv_buf_size == 0 {
+            defaults.service_buffer
+        } else {
+            info.pt_serv_buf_size as usize
+        },
+        event_lib_pt,
+        user: info.user.cast(),
+        foreign: Box::new(CContext { log_cx: info.log_cx }),
+    })
+}
+
+/// A `u16` field or its later `unsigned int` double, whichever is set.
+fn either(short: u16, long: u32) -> usize {
+    if short == 0 { long as usize } else { short.into() }
+}
+
+fn refuse_options(options: u64) -> Result<()> {
+    for (bits, name, why) in OPTIONS_REFUSED {
+        if options & bits == bits {
+            return Err(CreateError::new("options", name, why));
+        }
+    }
+    let unknown = options & !(OPTIONS_WITHOUT_EFFECT | OPTIONS_HONOURED);
+    if unknown == 0 {
+        Ok(())
+    } else {
+        Err(CreateError::new("options", format_args!("{unknown:#x}"), "unknown option bits"))
+    }
+}
+
+/// One entry of a refusal table: set or not, the field's name, why it is refused.
+type Refusal = (bool, &'static str, &'static str);
+
+fn refuse(table: &[Refusal]) -> Result<()> {
+    match table.iter().find(|(set, ..)| *set) {
+        Some((_, field, why)) => Err(CreateError::new(field, "(set)", why)),
+        None => Ok(()),
+    }
+}
+
+fn refuse_context_fields(info: &Info) -> Result<()> {
+    refuse(&[
+        (!info.fops.is_null(), "fops", "files are read from the file system only"),
+        (info.count_caps != 0, "count_caps", "capabilities are not kept when privileges are dropped"),
+        (info.signal_cb.is_some(), "signal_cb", "only libuv has signal callbacks"),
+        (!info.system_ops.is_null(), "system_ops", "there are no system operations yet"),
+        (!info.register_notifier_list.is_null(), "register_notifier_list", "there are no system states yet"),
+        (info.early_smd_cb.is_some(), "early_smd_cb", "there is no message distribution"),
+        (info.smd_ttl_us != 0, "smd_ttl_us", "there is no message distribution"),
+        (info.smd_queue_depth != 0, "smd_queue_depth", "there is no message distribution"),
+        (!info.http_nsc_filepath.is_null(), "http_nsc_filepath", NO_CLIENT),
+    ])
+}
+
+fn refuse_vhost_fields(info: &Info) -> Result<()> {
+    refuse(&[
+        (!info.extensions.is_null(), "extensions", "there is no WebSocket yet"),
+        (!info.token_limits.is_null(), "token_limits", "use max_http_header_data"),
+        (!info.http_proxy_address.is_null(), "http_proxy_address", NO_CLIENT),
+        (info.http_proxy_port != 0, "http_proxy_port", NO_CLIENT),
+        (
+            !info.reject_service_keywords.is_null(),
+            "reject_service_keywords",
+            "requests are not matched against keywords",
+        ),
+        (!info.log_filepath.is_null(), "log_filepath", "there is no access log, as in Debian's build"),
+        (!info.ssl_cipher_list.is_null(), "ssl_cipher_list", TLS_FIXED),
+        (!info.ecdh_curve.is_null(), "ecdh_curve", TLS_FIXED),
+        (!info.tls1_3_plus_cipher_list.is_null(), "tls1_3_plus_cipher_list", TLS_FIXED),
+        (info.ssl_options_set != 0, "ssl_options_set", NOT_OPENSSL),
+        (info.ssl_options_clear != 0, "ssl_options_clear", NOT_OPENSSL),
+        (
+            info.simultaneous_ssl_restriction != 0,
+            "simultaneous_ssl_restriction",
+            "TLS connections are not limited",
+        ),
+        (
+            info.simultaneous_ssl_handshake_restriction != 0,
+            "simultaneous_ssl_handshake_restriction",
+            "TLS handshakes are not limited",
+        ),
+        (info.ssl_info_event_mask != 0, "ssl_info_event_mask", NOT_OPENSSL),
+        (!info.client_ssl_private_key_password.is_null(), "client_ssl_private_key_password", NO_CLIENT),
+        (!info.client_ssl_cert_filepath.is_null(), "client_ssl_cert_filepath", NO_CLIENT),
+        (!info.client_ssl_cert_mem.is_null(), "client_ssl_cert_mem", NO_CLIENT),
+        (!info.client_ssl_private_key_filepath.is_null(), "client_ssl_private_key_filepath", NO_CLIENT),
+        (!info.client_ssl_key_mem.is_null(), "client_ssl_key_mem", NO_CLIENT),
+        (!info.client_ssl_ca_filepath.is_null(), "client_ssl_ca_filepath", NO_CLIENT),
+        (!info.client_ssl_ca_mem.is_null(), "client_ssl_ca_mem", NO_CLIENT),
+        (!info.client_ssl_cipher_list.is_null(), "client_ssl_cipher_list", NO_CLIENT),
+        (!info.client_tls_1_3_plus_cipher_list.is_null(), "client_tls_1_3_plus_cipher_list", NO_CLIENT),
+        (info.ssl_client_options_set != 0, "ssl_client_options_set", NO_CLIENT),
+        (info.ssl_client_options_clear != 0, "ssl_client_options_clear", NO_CLIENT),
+        (!info.provided_client_ssl_ctx.is_null(), "provided_client_ssl_ctx", NOT_OPENSSL),
+        (info.connect_timeout_secs != 0, "connect_timeout_secs", NO_CLIENT),
+        (info.bind_iface != 0, "bind_iface", "sockets are bound to addresses, not to devices"),
+        (info.tls_session_timeout != 0, "tls_session_timeout", NO_CLIENT),
+        (info.tls_session_cache_max != 0, "tls_session_cache_max", NO_CLIENT),
+        (!info.listen_accept_role.is_null(), "listen_accept_role", NO_RAW),
+        (!info.listen_accept_protocol.is_null(), "listen_accept_protocol", NO_RAW),
+        (!info.retry_and_idle_policy.is_null(), "retry_and_idle_policy", "connections are not probed yet"),
+        (info.fo_listen_queue != 0, "fo_listen_queue", "TCP fast open is not used"),
+    ])
+}
+
+const TLS_FIXED: &str = "the cipher suites and groups are rustls's and cannot be chosen";
+const NOT_OPENSSL: &str = "TLS is not OpenSSL here";
+
+/// Reads a vhost.
+///
+/// # Safety
+/// `info` obeys the contract of `lws_create_vhost`.
+pub(super) unsafe fn vhost_config(info: &Info, context: Weak<Context>) -> Result<VhostConfig> {
+    refuse_options(info.options)?;
+    refuse_vhost_fields(info)?;
+    // SAFETY: every pointer below is NULL or what its field promises, by the contract of the call.
+    unsafe {
+        let name = text(info.vhost_name).unwrap_or_else(|| "default".to_owned());
+        let table = protocol_table(info)?;
+        let protocols =
+            table.iter().map(|protocol| make_protocol(protocol, info)).collect::<Result<Vec<_>>>()?;
+        let listen = listen(info)?;
+        let tls = vhost_tls(info)?;
+        let option = |bits: u64| info.options & bits == bits;
+        let iface = (!info.iface.is_null()).then(|| CStr::from_ptr(info.iface).into());
+        let finalize = info.finalize.map(|finalize| {
+            let arg = info.finalize_arg;
+            // The program promised this signature; the vhost's address is its handle.
+            let call = move |vhost: &Vhost| finalize(std::ptr::from_ref(vhost).cast_mut().cast(), arg);
+            Box::new(call) as Box<dyn Fn(&Vhost)>
+        });
+        let limits = HeaderLimits {
+            max_bytes: match either(info.max_http_header_data, info.max_http_header_data2) {
+                0 => HeaderLimits::default().max_bytes,
+                n => n,
+            },
+            ..HeaderLimits::default()
+        };
+        Ok(VhostConfig {
+            listen,
+            backlog: libc::SOMAXCONN,
+            share_port: option(LWS_SERVER_OPTION_ALLOW_LISTEN_SHARE),
+            h2_only: option(LWS_SERVER_OPTION_H2_PRIOR_KNOWLEDGE),
+            h2c: true,
+            sts: tls.is_some() && option(LWS_SERVER_OPTION_STS),
+            tls,
+            protocols,
+            mounts: mounts(info.mounts)?,
+            headers: pairs(info.headers, "headers")?,
+            server_string: text(info.server_string),
+            error_document_404: text(info.error_document_404),
+            security_headers: option(LWS_SERVER_OPTION_HTTP_HEADERS_SECURITY_BEST_PRACTICES_ENFORCE),
+            keepalive: u64::try_from(info.keepalive_timeout)
+                .ok()
+                .filter(|&seconds| seconds > 0)
+                .map(|seconds| seconds * SECOND),
+            limits,
+            h2: h2_settings(&info.http2_settings, &limits)?,
+            tcp_keepalive: tcp_keepalive(info),
+            user: info.user.cast(),
+            foreign: Box::new(CVhost {
+                context,
+                protocols: table,
+                log_cx: info.log_cx,
+                iface,
+                name: std::ffi::CString::new(name.clone()).unwrap_or_default().into_boxed_c_str(),
+                tag: std::cell::OnceCell::new(),
+            }),
+            name,
+            finalize,
+        })
+    }
+}
+
+fn tcp_keepalive(info: &Info) -> Option<(u32, u32, u32)> {
+    let positive = |n: i32| u32::try_from(n).ok().filter(|&n| n > 0);
+    positive(info.ka_time)
+        .map(|time| (time, positive(info.ka_probes).unwrap_or(9), positive(info.ka_interval).unwrap_or(75)))
+}
+
+/// The program's protocol table, copied and without its terminator; one dummy protocol when there is none.
+unsafe fn protocol_table(info: &Info) -> Result<Box<[lws_protocols]>> {
+    let mut table = Vec::new();
+    // SAFETY: both lists are NULL-terminated by contract.
+    unsafe {
+        if !info.pprotocols.is_null() {
+            while table.len() < LIST_MAX {
+                let entry = *info.pprotocols.add(table.len());
+                if entry.is_null() {
+                    break;
+                }
+                table.push(*entry);
+            }
+        } else if !info.protocols.is_null() {
+            while table.len() < LIST_MAX && !(*info.protocols.add(table.len())).name.is_null() {
+                table.push(*info.protocols.add(table.len()));
+            }
+        }
+    }
+    if table.len() == LIST_MAX {
+        return Err(CreateError::new(
+            "protocols",
+            table.len(),
+            "the table does not end with LWS_PROTOCOL_LIST_TERM",
+        ));
+    }
+    if table.is_empty() {
+        table.push(lws_protocols {
+            name: c"http-only".as_ptr(),
+            callback: Some(super::http::lws_callback_http_dummy),
+            per_session_data_size: 0,
+            rx_buffer_size: 0,
+            id: 0,
+            user: std::ptr::null_mut(),
+            tx_packet_size: 0,
+        });
+    }
+    Ok(table.into_boxed_slice())
+}
+
+unsafe fn make_protocol(protocol: &lws_protocols, info: &Info) -> Result<Protocol> {
+    // SAFETY: names are C strings by contract.
+    let name = unsafe { text(protocol.name) }.unwrap_or_default();
+    if protocol.callback.is_none() {
+        return Err(CreateError::new("protocols", name, "the protocol has no callback"));
+    }
+    // SAFETY: the list obeys its contract.
+    let options = unsafe { option_named(info.pvo, &name) };
+    let wanted = info.pvo.is_null() || options.is_some();
+    Ok(Protocol {
+        callback: Box::new(CCallback(protocol.callback)),
+        session_size: protocol.per_session_data_size,
+        tx_packet_size: protocol.tx_packet_size,
+        rx_buffer_size: protocol.rx_buffer_size,
+        options: options.unwrap_or(std::ptr::null_mut()),
+        wants_init: wanted && info.options & LWS_SERVER_OPTION_SKIP_PROTOCOL_INIT == 0,
+        initialised: false.into(),
+        private: None.into(),
+        name,
+    })
+}
+
+/// The options of the entry called `name`; `None` when the list does not name it.
+unsafe fn option_named(mut list: *const lws_protocol_vhost_options, name: &str) -> Option<UserPtr> {
+    // SAFETY: the list is NULL-terminated and its names are C strings, by contract.
+    while let Some(entry) = unsafe { list.as_ref() } {
+        // SAFETY: as above.
+        if unsafe { text(entry.name) }.as_deref() == Some(name) {
+            return Some(entry.options.cast_mut().cast());
+        }
+        list = entry.next;
+    }
+    None
+}
+
+unsafe fn pairs(
+    mut list: *const lws_protocol_vhost_options,
+    field: &'static str,
+) -> Result<Vec<(String, String)>> {
+    let mut out = Vec::new();
+    // SAFETY: the list is NULL-terminated and holds C strings, by contract.
+    while let Some(entry) = unsafe { list.as_ref() } {
+        // SAFETY: as above.
+        let (name, value) = unsafe { (text(entry.name), text(entry.value)) };
+        out.push((name.unwrap_or_default(), value.unwrap_or_default()));
+        if out.len() == LIST_MAX {
+            return Err(CreateError::new(field, out.len(), "the list has no end"));
+        }
+        list = entry.next;
+    }
+    Ok(out)
+}
+
+unsafe fn listen(info: &Info) -> Result<Listen> {
+    // SAFETY: C strings by contract.
+    let (iface, owner) = unsafe { (text(info.iface), text(info.unix_socket_perms)) };
+    let option = |bits: u64| info.options & bits == bits;
+    if info.port == CONTEXT_PORT_NO_LISTEN || info.port == CONTEXT_PORT_NO_LISTEN_SERVER {
+        return Ok(Listen::No);
+    }
+    if option(LWS_SERVER_OPTION_UNIX_SOCK) {
+        let path = iface.ok_or_else(|| {
+            CreateError::new("iface", "NULL", "LWS_SERVER_OPTION_UNIX_SOCK needs the socket's path")
+        })?;
+        return Ok(Listen::Unix { path, owner });
+    }
+    let port = u16::try_from(info.port).map_err(|_| CreateError::new("port", info.port, "not a TCP port"))?;
+    let v6only =
+        option(LWS_SERVER_OPTION_IPV6_V6ONLY_MODIFY).then(|| option(LWS_SERVER_OPTION_IPV6_V6ONLY_VALUE));
+    Ok(Listen::Tcp { port, iface, ipv4_only: option(LWS_SERVER_OPTION_DISABLE_IPV6), v6only })
+}
+
+fn h2_settings(settings: &[u32; 7], limits: &HeaderLimits) -> Result<H2Settings> {
+    let mut h2 = H2Settings {
+        // Names and per-field overhead count too, and what is over our own limit gets a 431 rather than an error.
+        max_header_list: u32::try_from(limits.max_bytes * 2 + limits.max_count * 32).unwrap_or(u32::MAX),
+        ..H2Settings::default()
+    };
+    // The first element says that the others are set; they are indexed by setting.
+    if settings[0] == 0 {
+        return Ok(h2);
+    }
+    let bad = |index: usize, why: &str| {
+        CreateError::new("http2_settings", format_args!("[{index}] = {}", settings[index]), why)
+    };
+    h2.header_table_size = Some(settings[1]);
+    if settings[2] != 0 {
+        return Err(bad(2, "servers do not accept push"));
+    }
+    h2.max_concurrent_streams = settings[3];
+    if settings[4] > i32::MAX as u32 {
+        return Err(bad(4, "a window is at most 2147483647"));
+    }
+    h2.initial_window = settings[4];
+    if !(16_384..=16_777_215).contains(&settings[5]) {
+        return Err(bad(5, "a frame size is 16384 to 16777215"));
+    }
+    h2.max_frame_size = settings[5];
+    h2.max_header_list = settings[6];
+    Ok(h2)
+}
+
+unsafe fn mounts(mut list: *const lws_http_mount) -> Result<Vec<Mount>> {
+    let mut out = Vec::new();
+    // SAFETY: the list is NULL-terminated, by contract.
+    while let Some(mount) = unsafe { list.as_ref() } {
+        // SAFETY: the members are C strings and lists, by contract.
+        out.push(unsafe { read_mount(mount) }?);
+        if out.len() == LIST_MAX {
+            return Err(CreateError::new("mounts", out.len(), "the list has no end"));
+        }
+        list = mount.mount_next;
+    }
+    Ok(out)
+}
+
+unsafe fn read_mount(mount: &lws_http_mount) -> Result<Mount> {
+    // SAFETY: the members are C strings and lists, by contract.
+    unsafe {
+        let mountpoint = text(mount.mountpoint)
+            .ok_or_else(|| CreateError::new("mounts", "mountpoint NULL", "a mount needs a mountpoint"))?;
+        let bad = |why: &str| CreateError::new("mounts", &mountpoint, why);
+        if usize::from(mount.mountpoint_len) != mountpoint.len() {
+            return Err(bad("mountpoint_len is not the length of mountpoint"));
+        }
+        let kind = MountKind::from_index(mount.origin_protocol.into())
+            .ok_or_else(|| bad("unknown origin_protocol"))?;
+        match kind {
+            MountKind::Http | MountKind::Https => {
+                return Err(bad("origin_protocol: there is no proxy, as in Debian's build"));
+            }
+            MountKind::Cgi => return Err(bad("origin_protocol: there is no CGI, as in Debian's build")),
+            _ => {}
+        }
+        if !mount.cgienv.is_null() {
+            return Err(bad("cgienv: there is no CGI"));
+        }
+        if !mount.interpret.is_null() {
+            return Err(bad("interpret: files are not interpreted"));
+        }
+        if !mount.basic_auth_login_file.is_null() {
+            return Err(bad("basic_auth_login_file: there is no basic authentication yet"));
+        }
+        let protocol = text(mount.protocol);
+        let origin = text(mount.origin);
+        if origin.is_none() && !(kind == MountKind::Callback && protocol.is_some()) {
+            return Err(bad("origin is NULL"));
+        }
+        Ok(Mount {
+            origin: origin.unwrap_or_default(),
+            def: text(mount.def),
+            protocol,
+            kind,
+            cgi_timeout: mount.cgi_timeout,
+            cache_max_age: mount.cache_max_age,
+            auth_mask: mount.auth_mask,
+            cache_reusable: mount.is_cache_reusable(),
+            cache_revalidate: mount.is_cache_revalidate(),
+            cache_intermediaries: mount.is_cache_intermediaries(),
+            extra_mimetypes: pairs(mount.extra_mimetypes, "mounts")?,
+            basic_auth_login_file: None,
+            mountpoint,
+        })
+    }
+}
+
+// ---- TLS ----
+
+unsafe fn vhost_tls(info: &Info) -> Result<Option<VhostTls>> {
+    let option = |bits: u64| info.options & bits == bits;
+    let from_file = !info.ssl_cert_filepath.is_null();
+    if !from_file && info.server_ssl_cert_mem.is_null() {
+        if info.port != CONTEXT_PORT_NO_LISTEN && option(LWS_SERVER_OPTION_REQUIRE_VALID_OPENSSL_CLIENT_CERT)
+        {
+            return Err(CreateError::new(
+                "options",
+                "LWS_SERVER_OPTION_REQUIRE_VALID_OPENSSL_CLIENT_CERT",
+                "the vhost has no certificate, so it has no TLS",
+            ));
+        }
+        return Ok(None);
+    }
+    if !option(LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT) {
+        return Err(CreateError::new(
+            "options",
+            format_args!("{:#x}", info.options),
+            "a certificate is given without LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT",
+        ));
+    }
+    // SAFETY: paths are C strings, memory blocks are as long as they say, by contract.
+    unsafe {
+        let cert = bytes_of(
+            "ssl_cert_filepath",
+            info.ssl_cert_filepath,
+            info.server_ssl_cert_mem,
+            info.server_ssl_cert_mem_len,
+        )?;
+        let key = bytes_of(
+            "ssl_private_key_filepath",
+            info.ssl_private_key_filepath,
+            info.server_ssl_private_key_mem,
+            info.server_ssl_private_key_mem_len,
+        )?;
+        let asks_for_certs = option(LWS_SERVER_OPTION_REQUIRE_VALID_OPENSSL_CLIENT_CERT)
+            || option(LWS_SERVER_OPTION_PEER_CERT_NOT_REQUIRED);
+        let ca = if asks_for_certs {
+            bytes_of(
+                "ssl_ca_filepath",
+                info.ssl_ca_filepath,
+                info.server_ssl_ca_mem,
+                info.server_ssl_ca_mem_len,
+            )?
+        } else {
+            Vec::new()
+        };
+        let alpn = text(info.alpn);
+        let password = text(info.ssl_private_key_password);
+        let identity =
+            ServerIdentity { cert_chain: &cert, private_key: &key, key_password: password.as_deref() };
+        let options = ServerOptions {
+            alpn: alpn.as_deref().unwrap_or("h2,http/1.1"),
+            client_auth: match (asks_for_certs, option(LWS_SERVER_OPTION_PEER_CERT_NOT_REQUIRED)) {
+                (false, _) => ClientAuth::None,
+                (true, true) => ClientAuth::Optional { ca: &ca },
+                (true, false) => ClientAuth::Required { ca: &ca },
+            },
+            session_tickets: !option(LWS_SERVER_OPTION_DISABLE_TLS_SESSION_CACHE),
+            ..ServerOptions::new(identity)
+        };
+        let config = tls::server_config(&options).map_err(|error| {
+            let (field, path) = match error.field {
+                tls::Field::Certificate => ("ssl_cert_filepath", info.ssl_cert_filepath),
+                tls::Field::PrivateKey => ("ssl_private_key_filepath", info.ssl_private_key_filepath),
+                tls::Field::KeyPassword => ("ssl_private_key_password", std::ptr::null()),
+                tls::Field::ClientCa => ("ssl_ca_filepath", info.ssl_ca_filepath),
+                tls::Field::Alpn => ("alpn", info.alpn),
+                _ => ("options", std::ptr::null()),
+            };
+            CreateError::new(field, text(path).unwrap_or_else(|| "(memory)".to_owned()), error.reason)
+        })?;
+        let plain = if option(LWS_SERVER_OPTION_REDIRECT_HTTP_TO_HTTPS) {
+            PlainOnTls::Redirect
+        } else if option(LWS_SERVER_OPTION_ALLOW_NON_SSL_ON_SSL_PORT)
+            || option(LWS_SERVER_OPTION_ALLOW_HTTP_ON_HTTPS_LISTENER)
+        {
+            PlainOnTls::Serve
+        } else {
+            PlainOnTls::Refuse
+        };
+        Ok(Some(VhostTls { config, plain }))
+    }
+}
+
+/// A file's contents, or a block of memory.
+unsafe fn bytes_of(
+    field: &'static str,
+    path: *const c_char,
+    memory: *const c_void,
+    len: u32,
+) -> Result<Vec<u8>> {
+    // SAFETY: a C string, by contract.
+    if let Some(path) = unsafe { text(path) } {
+        return std::fs::read(&path).map_err(|error| CreateError::new(field, path, error));
+    }
+    if memory.is_null() {
+        return Err(CreateError::new(field, "NULL", "needed for TLS, and no memory block is given either"));
+    }
+    let memory = memory.cast::<u8>();
+    // SAFETY: a block of `len` bytes, or a C string where the length is left out, by contract.
+    let bytes = unsafe {
+        if len == 0 {
+            CStr::from_ptr(memory.cast()).to_bytes()
+        } else {
+            std::slice::from_raw_parts(memory, len as usize)
+        }
+    };
+    Ok(bytes.to_vec())
+}

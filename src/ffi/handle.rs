@@ -1,0 +1,126 @@
+//! Between C's pointers and the engine's handles.
+//!
+//! `struct lws *` is the address of an arena slot ([`Wsi`]), valid as long as its context: a stale one reads a slot that
+//! says it is free. `struct lws_context *` and `struct lws_vhost *` are addresses inside counted allocations; each API
+//! call holds a count of its own, so that a callback may destroy what the call is about.
+
+use std::ffi::{CStr, c_char};
+use std::rc::{Rc, Weak};
+
+use super::types::{lws, lws_context, lws_log_cx, lws_protocols, lws_vhost};
+use crate::engine::context::Context;
+use crate::engine::vhost::Vhost;
+use crate::engine::wsi::{Life, Wsi};
+
+/// What the C API keeps beside a vhost.
+pub(super) struct CVhost {
+    /// The context, for calls that get only the vhost.
+    pub(super) context: Weak<Context>,
+    /// The program's table, copied: `lws_get_protocol` points into it.
+    pub(super) protocols: Box<[lws_protocols]>,
+    /// `info.log_cx`, or NULL.
+    pub(super) log_cx: *mut lws_log_cx,
+    /// `iface`, for `lws_get_vhost_iface`.
+    pub(super) iface: Option<Box<CStr>>,
+    /// The name, for `lws_get_vhost_name`.
+    pub(super) name: Box<CStr>,
+    /// The tag, for `lws_vh_tag`.
+    pub(super) tag: std::cell::OnceCell<Box<CStr>>,
+}
+
+/// The wsi behind a pointer; `None` for NULL and for a slot that is not in use any more.
+///
+/// # Safety
+/// `wsi` is NULL or a pointer this library gave out, whose context has not been destroyed.
+pub(super) unsafe fn wsi<'a>(wsi: *const lws) -> Option<&'a Wsi> {
+    // SAFETY: slots are never moved or freed while their context lives, and everything in them is a cell.
+    let wsi = unsafe { wsi.cast::<Wsi>().as_ref() }?;
+    (wsi.life() != Life::Free).then_some(wsi)
+}
+
+/// The wsi and its context.
+///
+/// # Safety
+/// As [`wsi`].
+pub(super) unsafe fn wsi_cx<'a>(raw: *const lws) -> Option<(&'a Wsi, Rc<Context>)> {
+    // SAFETY: the caller's promise.
+    let wsi = unsafe { wsi(raw) }?;
+    Some((wsi, wsi.context()?))
+}
+
+/// The context behind a pointer, counted; `None` for NULL.
+///
+/// # Safety
+/// `cx` is NULL or a context of this library that has not been destroyed.
+pub(super) unsafe fn context(cx: *const lws_context) -> Option<Rc<Context>> {
+    if cx.is_null() {
+        return None;
+    }
+    let cx = cx.cast::<Context>();
+    // SAFETY: contexts are given out as `Rc::into_raw`, and the program's count is dropped at its destruction only.
+    unsafe {
+        Rc::increment_strong_count(cx);
+        Some(Rc::from_raw(cx))
+    }
+}
+
+/// The vhost behind a pointer, counted; `None` for NULL.
+///
+/// # Safety
+/// `vhost` is NULL or a vhost of this library whose context has not been destroyed.
+pub(super) unsafe fn vhost(vhost: *const lws_vhost) -> Option<Rc<Vhost>> {
+    if vhost.is_null() {
+        return None;
+    }
+    let vhost = vhost.cast::<Vhost>();
+    // SAFETY: vhosts are given out as `Rc::as_ptr`, and the context holds a count as long as it lives.
+    unsafe {
+        Rc::increment_strong_count(vhost);
+        Some(Rc::from_raw(vhost))
+    }
+}
+
+/// What C gets for a wsi.
+pub(crate) fn wsi_ptr(wsi: &Wsi) -> *mut lws {
+    std::ptr::from_ref(wsi).cast_mut().cast()
+}
+
+/// What C gets for a context.
+pub(crate) fn context_ptr(cx: &Context) -> *mut lws_context {
+    Rc::as_ptr(&cx.handle()).cast_mut().cast()
+}
+
+/// What C gets for a vhost.
+pub(super) fn vhost_ptr(vhost: &Rc<Vhost>) -> *mut lws_vhost {
+    Rc::as_ptr(vhost).cast_mut().cast()
+}
+
+/// The C side of a vhost.
+pub(super) fn c_vhost(vhost: &Vhost) -> &CVhost {
+    vhost.foreign.downcast_ref().expect("vhosts are made by the C API")
+}
+
+/// What the C API keeps beside a context.
+pub(super) struct CContext {
+    /// `info.log_cx`, or NULL.
+    pub(super) log_cx: *mut lws_log_cx,
+}
+
+/// The C side of a context.
+pub(super) fn c_context(cx: &Context) -> &CContext {
+    cx.config.foreign.downcast_ref().expect("contexts are made by the C API")
+}
+
+/// A log context, or the process's own for NULL.
+pub(super) fn log_cx_or_process(cx: *mut lws_log_cx) -> *mut lws_log_cx {
+    if cx.is_null() { super::log::process_cx() } else { cx }
+}
+
+/// A C string as text: `None` for NULL, and for bytes that are not UTF-8 the nearest there is.
+///
+/// # Safety
+/// `text` is NULL or NUL-terminated and stays as it is during the call.
+pub(super) unsafe fn text(text: *const c_char) -> Option<String> {
+    // SAFETY: the caller's promise.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
+}
