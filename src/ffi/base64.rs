@@ -123,12 +123,12 @@ unsafe fn encode(
     let Some(input) = (unsafe { bytes(from, len) }) else {
         return -1;
     };
-    let mut encoded = engine.encode(input);
-    encoded.push('\0');
-    // SAFETY: the caller's promise.
-    match unsafe { put(encoded.as_bytes(), out, out_size) } {
-        -1 => -1,
-        written => written - 1,
+    let encoded = engine.encode(input);
+    if usize::try_from(out_size).is_ok_and(|size| size > encoded.len()) {
+        // SAFETY: the caller's promise.
+        unsafe { put(encoded.as_bytes(), out, out_size) }
+    } else {
+        -1
     }
 }
 

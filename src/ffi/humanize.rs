@@ -23,7 +23,6 @@ const END: lws_humanize_unit = lws_humanize_unit { name: ptr::null(), factor: 0 
 
 /// Counts, by powers of 1024: "22.130Gi".
 #[unsafe(no_mangle)]
-#[expect(non_upper_case_globals, reason = "the C API's name")]
 pub static humanize_schema_si: [lws_humanize_unit; 7] = [
     unit(c"Pi", 1 << 50),
     unit(c"Ti", 1 << 40),
@@ -36,7 +35,6 @@ pub static humanize_schema_si: [lws_humanize_unit; 7] = [
 
 /// Bytes, by powers of 1024: "22.130GiB".
 #[unsafe(no_mangle)]
-#[expect(non_upper_case_globals, reason = "the C API's name")]
 pub static humanize_schema_si_bytes: [lws_humanize_unit; 7] = [
     unit(c"PiB", 1 << 50),
     unit(c"TiB", 1 << 40),
@@ -49,7 +47,6 @@ pub static humanize_schema_si_bytes: [lws_humanize_unit; 7] = [
 
 /// Times in microseconds: "14.350min".
 #[unsafe(no_mangle)]
-#[expect(non_upper_case_globals, reason = "the C API's name")]
 pub static humanize_schema_us: [lws_humanize_unit; 8] = [
     unit(c"y", 365 * 24 * 3600 * 1_000_000),
     unit(c"d", 24 * 3600 * 1_000_000),

@@ -5,17 +5,14 @@ use std::ffi::{c_char, c_int};
 use super::guard::guard;
 use super::strings::{Output, c_bytes};
 
-/// The longest thing that a character becomes in SQL: a doubled quote.
-const SQL_ESCAPE_MAX: usize = 2;
-
-/// The longest thing that a character becomes in JSON: `\u0000`.
-const JSON_ESCAPE_MAX: usize = 6;
+/// How long `\u0000` is.
+const JSON_UNICODE_LEN: usize = 6;
 
 /// Writes `string` to `escaped`, which has room for `len` bytes, with each `'` doubled for use in a quoted
 /// SQL literal, and returns `escaped`.
 ///
-/// The result always ends in a NUL, and is cut where fewer than 3 bytes of room are left. They must not
-/// overlap. A NULL `string` gives an empty result; if `escaped` is NULL or `len` is 0, nothing is written.
+/// The result always ends in a NUL; it is cut before what does not fit, never between two quotes. They must
+/// not overlap. A NULL `string` gives an empty result; if `escaped` is NULL or `len` is 0, nothing is written.
 ///
 /// # Safety
 ///
@@ -31,13 +28,15 @@ pub unsafe extern "C" fn lws_sql_purify(
         if let Some(mut out) = unsafe { Output::new(escaped, len) } {
             // SAFETY: the caller gives a C string.
             for &byte in unsafe { c_bytes(string) } {
-                if out.room() < SQL_ESCAPE_MAX {
+                let escaped = if byte == b'\'' {
+                    &[byte; 2][..]
+                } else {
+                    &[byte; 1][..]
+                };
+                if out.room() < escaped.len() {
                     break;
                 }
-                if byte == b'\'' {
-                    out.push(byte);
-                }
-                out.push(byte);
+                out.push_all(escaped);
             }
         }
         escaped
@@ -48,9 +47,9 @@ pub unsafe extern "C" fn lws_sql_purify(
 /// returns `escaped`.
 ///
 /// Control characters, `"`, `\` and everything that is not ASCII are escaped: the bytes of UTF-8 one by one,
-/// so they come back as Latin-1. The result always ends in a NUL, and is cut where fewer than 7 bytes of room
-/// are left; `in_used`, unless NULL, is set to how many bytes of `string` it covers. They must not overlap.
-/// A NULL `string` gives an empty result and leaves `in_used` alone; if `escaped` is NULL or `len` is not
+/// so they come back as Latin-1. The result always ends in a NUL; it is cut before what does not fit, never
+/// within an escape. `in_used`, unless NULL, is set to how many bytes of `string` it covers. They must not
+/// overlap. A NULL `string` gives an empty result and leaves `in_used` alone; if `escaped` is NULL or `len` is not
 /// positive, nothing is written but a 0 to `in_used`.
 ///
 /// # Safety
@@ -70,7 +69,7 @@ pub unsafe extern "C" fn lws_json_purify(
         if let Some(mut out) = unsafe { Output::new(escaped, usize::try_from(len).unwrap_or(0)) } {
             // SAFETY: the caller gives a C string.
             for &byte in unsafe { c_bytes(string) } {
-                if out.room() < JSON_ESCAPE_MAX {
+                if out.room() < json_escape(byte).len() {
                     break;
                 }
                 push_json(&mut out, byte);
@@ -142,7 +141,7 @@ impl JsonEscape {
         match self {
             Self::Itself => 1,
             Self::Short(_) => 2,
-            Self::Unicode => JSON_ESCAPE_MAX,
+            Self::Unicode => JSON_UNICODE_LEN,
         }
     }
 }
@@ -195,7 +194,7 @@ mod tests {
                 prop_assert!(len == 0 || buf[..len].contains(&0));
             }
             prop_assert!((0..=text.len() as c_int).contains(&used));
-            if whole + JSON_ESCAPE_MAX < len {
+            if whole < len {
                 prop_assert_eq!(used as usize, text.len());
                 prop_assert_eq!(json.iter().position(|&byte| byte == 0), Some(whole));
             }

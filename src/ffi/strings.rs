@@ -7,8 +7,8 @@ use std::{ptr, slice};
 
 use super::guard::guard;
 
-/// What one input character becomes at most in URL encoding.
-const URL_ESCAPE_MAX: usize = 3;
+/// How long `%XX` is.
+const URL_ESCAPE_LEN: usize = 3;
 
 /// Copies the string `src` to `dest`, at most `size` bytes with the NUL that is always written.
 ///
@@ -97,7 +97,7 @@ pub unsafe extern "C" fn lws_strcmp_wildcard(
 /// Writes `string` URL-encoded to `escaped`, which has room for `len` bytes, and returns `escaped`.
 ///
 /// Letters and digits are kept, a space becomes `+`, everything else `%XX`. The result always ends in a NUL;
-/// it is cut where fewer than 4 bytes of room are left. They must not overlap. A NULL `string` gives an empty
+/// it is cut before what does not fit, never within an escape. They must not overlap. A NULL `string` gives an empty
 /// result; if `escaped` is NULL or `len` is not positive, nothing is written.
 ///
 /// # Safety
@@ -116,16 +116,18 @@ pub unsafe extern "C" fn lws_urlencode(
         };
         // SAFETY: the caller gives a C string.
         for &byte in unsafe { c_bytes(string) } {
-            if out.room() < URL_ESCAPE_MAX {
+            let kept = match byte {
+                b' ' => Some(b'+'),
+                byte => byte.is_ascii_alphanumeric().then_some(byte),
+            };
+            if out.room() < kept.map_or(URL_ESCAPE_LEN, |_| 1) {
                 break;
             }
-            match byte {
-                b' ' => out.push(b'+'),
-                byte if byte.is_ascii_alphanumeric() => out.push(byte),
-                byte => {
-                    out.push(b'%');
-                    out.push_hex(byte, b"0123456789ABCDEF");
-                }
+            if let Some(kept) = kept {
+                out.push(kept);
+            } else {
+                out.push(b'%');
+                out.push_hex(byte, b"0123456789ABCDEF");
             }
         }
         escaped
@@ -198,9 +200,8 @@ pub unsafe extern "C" fn lws_urldecode(string: *mut c_char, escaped: *const c_ch
 
 /// Converts a hex string like "0a1B" at `h` to bytes at `dest`.
 ///
-/// Returns how many bytes it gave; -1 if the string has an odd number of digits or other characters, or a
-/// pointer is NULL, or unless `max` is **greater** than that number (as in libwebsockets: the string's end
-/// has to be seen). `dest` is written up to where it went wrong.
+/// Returns how many bytes it gave; -1 if the string has an odd number of digits or other characters, they
+/// are more than `max`, or a pointer is NULL. `dest` is written up to where it went wrong.
 ///
 /// # Safety
 ///
@@ -223,7 +224,7 @@ pub unsafe extern "C" fn lws_hex_to_byte_array(h: *const c_char, dest: *mut u8, 
             unsafe { dest.add(index).write(high << 4 | low) };
         }
         let count = digits.len() / 2;
-        if count < max { count as c_int } else { -1 }
+        if count <= max { count as c_int } else { -1 }
     })
 }
 
@@ -449,7 +450,7 @@ mod tests {
         #[test]
         fn hex_goes_both_ways(data in proptest::collection::vec(any::<u8>(), 0..40)) {
             let mut text = vec![0 as c_char; 2 * data.len() + 1];
-            let mut back = vec![0u8; data.len() + 1];
+            let mut back = vec![0u8; data.len()];
             // SAFETY: both buffers have the sizes that are passed.
             unsafe {
                 lws_hex_from_byte_array(data.as_ptr(), data.len(), text.as_mut_ptr(), text.len());

@@ -20,8 +20,8 @@ void _lws_log_cx(lws_log_cx_t *cx, lws_log_prepend_cx_t prep, void *obj, int fil
                  const char *_fun, const char *format, ...) LWS_FORMAT(6);
 
 /*
- * snprintf() that returns the number of bytes written, without the NUL: size - 1 at most, so that
- * results can be added up. 0 if size is 0 or str is NULL.
+ * snprintf() that returns at most size, so that results can be added up: the number of bytes written,
+ * without the NUL; size if the text was cut to size - 1 of them; 0 if size is 0 or str is NULL.
  */
 int lws_snprintf(char *str, size_t size, const char *format, ...) LWS_FORMAT(3);
 
@@ -202,6 +202,17 @@ int lws_open(const char *__file, int __oflag, ...);
             ___it = ___tmp; \
         } \
     }
+
+/*
+ * The first of the type * in list own, linked by member membd2list, whose const char * member membptr is
+ * the namelen characters at name; or NULL.
+ */
+#define lws_dll2_search_sz_pl(own, name, namelen, type, membd2list, membptr) \
+    ((type *)_lws_dll2_search_sz_pl(own, name, namelen, offsetof(type, membd2list), offsetof(type, membptr)))
+
+/* Singly linked lists: the structure of type T whose member M an element P points to; the next element. */
+#define lws_list_ptr_container(P, T, M) ((T *)((char *)(P) - offsetof(T, M)))
+#define lws_list_ptr_advance(_lp) _lp = *((void **)_lp)
 
 /* The list that a node is in, or NULL. */
 static LWS_INLINE const struct lws_dll2_owner *lws_dll2_owner(const struct lws_dll2 *d)
