@@ -25,20 +25,9 @@ fn refused(server: &common::http_server::HttpServer, what: &str, bytes: &[u8], s
         .strip_prefix("HTTP/1.1 ")
         .and_then(|rest| rest.get(..3)?.parse().ok())
         .unwrap_or_else(|| panic!("{what}: no status in {text:?}"));
-    assert!(
-        statuses.contains(&status),
-        "{what}: {status}, not one of {statuses:?}"
-    );
-    assert_eq!(
-        text.matches("HTTP/1.1 ").count(),
-        1,
-        "{what}: answered twice: {text}"
-    );
-    assert_eq!(
-        server.app_calls().len(),
-        before,
-        "{what}: reached the application"
-    );
+    assert!(statuses.contains(&status), "{what}: {status}, not one of {statuses:?}");
+    assert_eq!(text.matches("HTTP/1.1 ").count(), 1, "{what}: answered twice: {text}");
+    assert_eq!(server.app_calls().len(), before, "{what}: reached the application");
 }
 
 #[test]
@@ -46,115 +35,31 @@ fn malformed_requests_are_refused() {
     let server = start(&[]);
     let cases: &[(&str, &[u8], &[u16])] = &[
         ("no version", b"GET /cb/dyn\r\nHost: a\r\n\r\n", &[400, 505]),
-        (
-            "version 3.7",
-            b"GET /cb/dyn HTTP/3.7\r\nHost: a\r\n\r\n",
-            &[400, 505],
-        ),
-        (
-            "lower case protocol",
-            b"GET /cb/dyn http/1.1\r\nHost: a\r\n\r\n",
-            &[400],
-        ),
-        (
-            "two spaces",
-            b"GET  /cb/dyn HTTP/1.1\r\nHost: a\r\n\r\n",
-            &[400],
-        ),
-        (
-            "tab as separator",
-            b"GET\t/cb/dyn\tHTTP/1.1\r\nHost: a\r\n\r\n",
-            &[400],
-        ),
-        (
-            "space in the target",
-            b"GET /cb/ dyn HTTP/1.1\r\nHost: a\r\n\r\n",
-            &[400],
-        ),
-        (
-            "control byte in the target",
-            b"GET /cb/\x01dyn HTTP/1.1\r\nHost: a\r\n\r\n",
-            &[400],
-        ),
+        ("version 3.7", b"GET /cb/dyn HTTP/3.7\r\nHost: a\r\n\r\n", &[400, 505]),
+        ("lower case protocol", b"GET /cb/dyn http/1.1\r\nHost: a\r\n\r\n", &[400]),
+        ("two spaces", b"GET  /cb/dyn HTTP/1.1\r\nHost: a\r\n\r\n", &[400]),
+        ("tab as separator", b"GET\t/cb/dyn\tHTTP/1.1\r\nHost: a\r\n\r\n", &[400]),
+        ("space in the target", b"GET /cb/ dyn HTTP/1.1\r\nHost: a\r\n\r\n", &[400]),
+        ("control byte in the target", b"GET /cb/\x01dyn HTTP/1.1\r\nHost: a\r\n\r\n", &[400]),
         ("no method", b" /cb/dyn HTTP/1.1\r\nHost: a\r\n\r\n", &[400]),
         ("bytes, not text", b"\x80\x81\x82\x83\r\n\r\n", &[400]),
         ("bare LF", b"GET /cb/dyn HTTP/1.1\nHost: a\n\n", &[400]),
-        (
-            "bare LF after a header",
-            b"GET /cb/dyn HTTP/1.1\r\nHost: a\nX: b\r\n\r\n",
-            &[400],
-        ),
-        (
-            "bare CR in a value",
-            b"GET /cb/dyn HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n",
-            &[400],
-        ),
-        (
-            "obs-fold",
-            b"GET /cb/dyn HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n",
-            &[400],
-        ),
-        (
-            "obs-fold, first line",
-            b"GET /cb/dyn HTTP/1.1\r\n Host: a\r\n\r\n",
-            &[400],
-        ),
-        (
-            "space before the colon",
-            b"GET /cb/dyn HTTP/1.1\r\nHost : a\r\n\r\n",
-            &[400],
-        ),
-        (
-            "no colon",
-            b"GET /cb/dyn HTTP/1.1\r\nHost: a\r\nnothing\r\n\r\n",
-            &[400],
-        ),
-        (
-            "empty name",
-            b"GET /cb/dyn HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n",
-            &[400],
-        ),
-        (
-            "NUL in a value",
-            b"GET /cb/dyn HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n",
-            &[400],
-        ),
-        (
-            "NUL in a name",
-            b"GET /cb/dyn HTTP/1.1\r\nHost: a\r\nX\0: b\r\n\r\n",
-            &[400],
-        ),
-        (
-            "NUL in the target",
-            b"GET /cb/\0dyn HTTP/1.1\r\nHost: a\r\n\r\n",
-            &[400],
-        ),
-        (
-            "encoded NUL in the target",
-            b"GET /cb/dyn%00 HTTP/1.1\r\nHost: a\r\n\r\n",
-            &[400],
-        ),
-        (
-            "cut percent encoding",
-            b"GET /cb/dyn%4 HTTP/1.1\r\nHost: a\r\n\r\n",
-            &[400],
-        ),
-        (
-            "wrong percent encoding",
-            b"GET /cb/dyn%zz HTTP/1.1\r\nHost: a\r\n\r\n",
-            &[400],
-        ),
+        ("bare LF after a header", b"GET /cb/dyn HTTP/1.1\r\nHost: a\nX: b\r\n\r\n", &[400]),
+        ("bare CR in a value", b"GET /cb/dyn HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n", &[400]),
+        ("obs-fold", b"GET /cb/dyn HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n", &[400]),
+        ("obs-fold, first line", b"GET /cb/dyn HTTP/1.1\r\n Host: a\r\n\r\n", &[400]),
+        ("space before the colon", b"GET /cb/dyn HTTP/1.1\r\nHost : a\r\n\r\n", &[400]),
+        ("no colon", b"GET /cb/dyn HTTP/1.1\r\nHost: a\r\nnothing\r\n\r\n", &[400]),
+        ("empty name", b"GET /cb/dyn HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n", &[400]),
+        ("NUL in a value", b"GET /cb/dyn HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", &[400]),
+        ("NUL in a name", b"GET /cb/dyn HTTP/1.1\r\nHost: a\r\nX\0: b\r\n\r\n", &[400]),
+        ("NUL in the target", b"GET /cb/\0dyn HTTP/1.1\r\nHost: a\r\n\r\n", &[400]),
+        ("encoded NUL in the target", b"GET /cb/dyn%00 HTTP/1.1\r\nHost: a\r\n\r\n", &[400]),
+        ("cut percent encoding", b"GET /cb/dyn%4 HTTP/1.1\r\nHost: a\r\n\r\n", &[400]),
+        ("wrong percent encoding", b"GET /cb/dyn%zz HTTP/1.1\r\nHost: a\r\n\r\n", &[400]),
         ("no Host", b"GET /cb/dyn HTTP/1.1\r\n\r\n", &[400]),
-        (
-            "two Hosts",
-            b"GET /cb/dyn HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-            &[400],
-        ),
-        (
-            "unknown method",
-            b"BREW /cb/dyn HTTP/1.1\r\nHost: a\r\n\r\n",
-            &[400, 405, 501],
-        ),
+        ("two Hosts", b"GET /cb/dyn HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", &[400]),
+        ("unknown method", b"BREW /cb/dyn HTTP/1.1\r\nHost: a\r\n\r\n", &[400, 405, 501]),
     ];
     for (what, bytes, statuses) in cases {
         refused(&server, what, bytes, statuses);
@@ -169,16 +74,8 @@ fn smuggling_is_refused() {
     let server = start(&[]);
     let hidden = "GET /cb/dyn HTTP/1.1\r\nHost: a\r\n\r\n";
     let cases: &[(&str, &str, &[u16])] = &[
-        (
-            "two content-lengths",
-            "Content-Length: 3\r\nContent-Length: 4\r\n",
-            &[400],
-        ),
-        (
-            "the same twice",
-            "Content-Length: 3\r\nContent-Length: 3\r\n",
-            &[400],
-        ),
+        ("two content-lengths", "Content-Length: 3\r\nContent-Length: 4\r\n", &[400]),
+        ("the same twice", "Content-Length: 3\r\nContent-Length: 3\r\n", &[400]),
         ("a list", "Content-Length: 3, 3\r\n", &[400]),
         ("a conflicting list", "Content-Length: 3, 4\r\n", &[400]),
         ("negative", "Content-Length: -1\r\n", &[400]),
@@ -186,43 +83,15 @@ fn smuggling_is_refused() {
         ("hexadecimal", "Content-Length: 0x3\r\n", &[400]),
         ("empty", "Content-Length:\r\n", &[400]),
         ("words", "Content-Length: three\r\n", &[400]),
-        (
-            "overflow",
-            "Content-Length: 99999999999999999999999\r\n",
-            &[400, 413],
-        ),
-        (
-            "TE and CL",
-            "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
-            &[400],
-        ),
-        (
-            "CL and TE",
-            "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",
-            &[400],
-        ),
+        ("overflow", "Content-Length: 99999999999999999999999\r\n", &[400, 413]),
+        ("TE and CL", "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", &[400]),
+        ("CL and TE", "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n", &[400]),
         ("unknown coding", "Transfer-Encoding: gzip\r\n", &[400, 501]),
-        (
-            "chunked not last",
-            "Transfer-Encoding: chunked, gzip\r\n",
-            &[400, 501],
-        ),
-        (
-            "chunked twice",
-            "Transfer-Encoding: chunked, chunked\r\n",
-            &[400, 501],
-        ),
-        (
-            "two TE lines",
-            "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
-            &[400, 501],
-        ),
+        ("chunked not last", "Transfer-Encoding: chunked, gzip\r\n", &[400, 501]),
+        ("chunked twice", "Transfer-Encoding: chunked, chunked\r\n", &[400, 501]),
+        ("two TE lines", "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", &[400, 501]),
         ("obfuscated", "Transfer-Encoding: xchunked\r\n", &[400, 501]),
-        (
-            "vertical tab",
-            "Transfer-Encoding: \x0bchunked\r\n",
-            &[400, 501],
-        ),
+        ("vertical tab", "Transfer-Encoding: \x0bchunked\r\n", &[400, 501]),
     ];
     for (what, header, statuses) in cases {
         let bytes = format!("POST /cb/echo HTTP/1.1\r\nHost: a\r\n{header}\r\nabc{hidden}{hidden}");
@@ -253,36 +122,17 @@ fn malformed_chunks_are_refused() {
         ("space before the size", " 3\r\nabc\r\n0\r\n\r\n"),
         ("malformed trailer", "3\r\nabc\r\n0\r\nno colon\r\n\r\n"),
     ] {
-        let before = server
-            .running
-            .stdout()
-            .iter()
-            .filter(|l| *l == "complete")
-            .count();
+        let before = server.running.stdout().iter().filter(|l| *l == "complete").count();
         let bytes = format!(
             "POST /cb/echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}\
              GET /cb/dyn HTTP/1.1\r\nHost: a\r\n\r\n"
         );
         let answer = h1::exchange(server.port, bytes.as_bytes());
         let text = String::from_utf8_lossy(&answer);
-        assert!(
-            text.is_empty() || text.starts_with("HTTP/1.1 400 "),
-            "{what}: {text}"
-        );
-        assert!(
-            text.matches("HTTP/1.1 ").count() <= 1,
-            "{what}: answered twice: {text}"
-        );
-        assert!(
-            server.app_calls().iter().all(|c| c == "app POST /cb/echo"),
-            "{what}: smuggled"
-        );
-        let after = server
-            .running
-            .stdout()
-            .iter()
-            .filter(|l| *l == "complete")
-            .count();
+        assert!(text.is_empty() || text.starts_with("HTTP/1.1 400 "), "{what}: {text}");
+        assert!(text.matches("HTTP/1.1 ").count() <= 1, "{what}: answered twice: {text}");
+        assert!(server.app_calls().iter().all(|c| c == "app POST /cb/echo"), "{what}: smuggled");
+        let after = server.running.stdout().iter().filter(|l| *l == "complete").count();
         assert_eq!(after, before, "{what}: the body was complete");
     }
     server.finish();
@@ -293,31 +143,16 @@ fn headers_over_the_limit_are_refused() {
     let server = start(&[]);
     let request = |header: String| format!("GET /cb/dyn HTTP/1.1\r\nHost: a\r\n{header}\r\n");
     let long_value = request(format!("X: {}\r\n", "v".repeat(20_000)));
-    refused(
-        &server,
-        "one long value",
-        long_value.as_bytes(),
-        &[431, 400],
-    );
+    refused(&server, "one long value", long_value.as_bytes(), &[431, 400]);
     let long_name = request(format!("{}: v\r\n", "n".repeat(20_000)));
     refused(&server, "one long name", long_name.as_bytes(), &[431, 400]);
     let many = request((0..2_000).map(|n| format!("X-{n}: {n}\r\n")).collect());
     refused(&server, "many headers", many.as_bytes(), &[431, 400]);
     let target = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "t".repeat(20_000));
-    refused(
-        &server,
-        "a long target",
-        target.as_bytes(),
-        &[414, 431, 400],
-    );
+    refused(&server, "a long target", target.as_bytes(), &[414, 431, 400]);
     // and the same without an end
     let endless = format!("GET /cb/dyn HTTP/1.1\r\nX: {}", "v".repeat(200_000));
-    refused(
-        &server,
-        "an endless header",
-        endless.as_bytes(),
-        &[431, 400],
-    );
+    refused(&server, "an endless header", endless.as_bytes(), &[431, 400]);
     // below the limit it is fine
     let mut client = server.h1();
     client.send(request(format!("X: {}\r\n", "v".repeat(2_000))));
@@ -328,12 +163,7 @@ fn headers_over_the_limit_are_refused() {
 #[test]
 fn the_header_limit_is_configurable() {
     let server = start(&["--max-header=1024"]);
-    let request = |n: usize| {
-        format!(
-            "GET /cb/dyn HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n",
-            "v".repeat(n)
-        )
-    };
+    let request = |n: usize| format!("GET /cb/dyn HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "v".repeat(n));
     let mut client = server.h1();
     client.send(request(500));
     assert_eq!(client.response().status, 200);
@@ -375,10 +205,7 @@ fn tolerated_oddities() {
     let mut client = server.h1();
     client.send("\r\nGET /cb/headers HTTP/1.1\r\nHost:a\r\nX-Test: \t  spaced \t \r\n\r\n");
     let text = client.response().text();
-    assert!(
-        text.contains("host=a (1)\n") && text.contains("x-test=spaced (6)\n"),
-        "{text}"
-    );
+    assert!(text.contains("host=a (1)\n") && text.contains("x-test=spaced (6)\n"), "{text}");
     server.finish();
 }
 
@@ -458,13 +285,7 @@ fn chunked_request_bodies() {
     let server = start(&[]);
     let mut client = server.h1();
     client.send("POST /cb/echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n");
-    for piece in [
-        "1",
-        "\r\na\r",
-        "\n00005;name=value\r\nb",
-        "cdef",
-        "\r\n0\r\nTrailer: x\r\n\r\n",
-    ] {
+    for piece in ["1", "\r\na\r", "\n00005;name=value\r\nb", "cdef", "\r\n0\r\nTrailer: x\r\n\r\n"] {
         client.send(piece);
     }
     assert_eq!(client.response().text(), "abcdef");
@@ -489,9 +310,7 @@ fn bodies_with_a_length() {
     let mut client = server.h1();
     for length in [0, 1, 4_095, 4_096, 4_097, 65_536, 1_000_000] {
         let body = letters(length);
-        client.send(format!(
-            "POST /cb/echo HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n"
-        ));
+        client.send(format!("POST /cb/echo HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n"));
         client.send(&body);
         let response = client.response();
         assert_eq!((response.status, response.body.len()), (200, length));
@@ -504,24 +323,16 @@ fn bodies_with_a_length() {
 fn expect_100_continue() {
     let server = start(&[]);
     let mut client = server.h1();
-    client.send(
-        "POST /cb/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n",
-    );
+    client.send("POST /cb/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
     let interim = client.response();
     assert_eq!(interim.status, 100);
     client.send("body");
     let response = client.response();
     assert_eq!((response.status, response.text().as_str()), (200, "body"));
     // no interim response to one that does not wait
-    client.send(
-        "POST /cb/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\nbody",
-    );
+    client.send("POST /cb/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\nbody");
     let first = client.response();
-    let last = if first.status == 100 {
-        client.response()
-    } else {
-        first
-    };
+    let last = if first.status == 100 { client.response() } else { first };
     assert_eq!((last.status, last.text().as_str()), (200, "body"));
     let mut client = server.h1();
     client.send("POST /cb/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: pi\r\n\r\nbody");
@@ -537,11 +348,7 @@ fn head_has_the_headers_of_get() {
         let mut client = server.h1();
         client.send(format!("HEAD {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
         let head = client.response_to_head();
-        assert_eq!(
-            (head.status, &head.headers),
-            (get.status, &get.headers),
-            "{path}"
-        );
+        assert_eq!((head.status, &head.headers), (get.status, &get.headers), "{path}");
         // no body follows: the next answer starts at once
         assert_eq!(client.get("/cb/dyn").text(), "hello world\n", "{path}");
     }
@@ -572,10 +379,7 @@ fn the_header_api_sees_the_request() {
         "crumb=cake (4)",
         "peer=127.0.0.1",
     ] {
-        assert!(
-            text.lines().any(|l| l == line),
-            "{line:?} is not in\n{text}"
-        );
+        assert!(text.lines().any(|l| l == line), "{line:?} is not in\n{text}");
     }
     assert!(!text.contains("cut"), "{text}");
     server.finish();
@@ -585,18 +389,11 @@ fn the_header_api_sees_the_request() {
 fn own_response_headers() {
     let server = start(&["--header=x-vhost:,yes"]);
     let response = server.h1().get("/cb/custom");
-    assert_eq!(
-        (response.status, response.text().as_str()),
-        (201, "custom\n")
-    );
+    assert_eq!((response.status, response.text().as_str()), (201, "custom\n"));
     assert_eq!(response.header("content-type"), Some("text/custom"));
     assert_eq!(response.header("x-mixed-case"), Some("Yes"));
-    let cookies: Vec<_> = response
-        .headers
-        .iter()
-        .filter(|(n, _)| n == "set-cookie")
-        .map(|(_, v)| v.as_str())
-        .collect();
+    let cookies: Vec<_> =
+        response.headers.iter().filter(|(n, _)| n == "set-cookie").map(|(_, v)| v.as_str()).collect();
     assert_eq!(cookies, ["a=1", "b=2"]);
     // the vhost's own headers come with the common ones
     assert_eq!(server.h1().get("/cb/dyn").header("x-vhost"), Some("yes"));
@@ -609,19 +406,13 @@ fn redirects_and_statuses() {
     let server = start(&[]);
     let mut client = server.h1();
     let response = client.get("/cb/redirect");
-    assert_eq!(
-        (response.status, response.header("location")),
-        (303, Some("/elsewhere?from=here"))
-    );
+    assert_eq!((response.status, response.header("location")), (303, Some("/elsewhere?from=here")));
     assert_eq!(response.header("content-length"), Some("0"));
     for status in [400, 403, 404, 410, 418, 500, 503] {
         let response = client.get(&format!("/cb/status?s={status}"));
         assert_eq!(response.status, status);
         assert!(response.text().contains("as you like"), "{response:?}");
-        assert!(
-            response.text().contains(&format!("<h1>{status}</h1>")),
-            "{response:?}"
-        );
+        assert!(response.text().contains(&format!("<h1>{status}</h1>")), "{response:?}");
     }
     server.finish();
 }
@@ -629,10 +420,7 @@ fn redirects_and_statuses() {
 #[test]
 fn a_callback_that_fails_closes_the_connection() {
     let server = start(&[]);
-    assert_eq!(
-        h1::exchange(server.port, b"GET /cb/close HTTP/1.1\r\nHost: a\r\n\r\n"),
-        b""
-    );
+    assert_eq!(h1::exchange(server.port, b"GET /cb/close HTTP/1.1\r\nHost: a\r\n\r\n"), b"");
     assert_eq!(server.h1().get("/cb/dyn").status, 200);
     server.finish();
 }
@@ -641,14 +429,8 @@ fn a_callback_that_fails_closes_the_connection() {
 fn writes_of_any_size() {
     let server = start(&[]);
     let mut client = server.h1();
-    for (n, piece) in [
-        (1, 0),
-        (4_096, 0),
-        (16_384, 1_000),
-        (100_000, 0),
-        (100_000, 16_000),
-        (10_000_000, 0),
-    ] {
+    for (n, piece) in [(1, 0), (4_096, 0), (16_384, 1_000), (100_000, 0), (100_000, 16_000), (10_000_000, 0)]
+    {
         let response = client.get(&format!("/cb/size?n={n}&piece={piece}"));
         assert_eq!(response.body.len(), n, "{n} bytes, {piece} a time");
         assert!(response.body == letters(n), "{n} bytes, {piece} a time");
@@ -656,10 +438,7 @@ fn writes_of_any_size() {
     let response = client.get("/cb/burst");
     assert_eq!(response.body.len(), 100_000);
     for (n, piece) in response.body.chunks(1_000).enumerate() {
-        assert!(
-            piece.iter().all(|b| usize::from(*b - b'a') == n % 26),
-            "piece {n}"
-        );
+        assert!(piece.iter().all(|b| usize::from(*b - b'a') == n % 26), "piece {n}");
     }
     server.finish();
 }
@@ -704,11 +483,7 @@ fn files_and_their_types() {
         ("/notes.weird", "application/x-weird"),
     ] {
         let response = client.get(path);
-        assert_eq!(
-            (response.status, response.header("content-type")),
-            (200, Some(kind)),
-            "{path}"
-        );
+        assert_eq!((response.status, response.header("content-type")), (200, Some(kind)), "{path}");
     }
     assert_eq!(client.get("/empty.txt").body, b"");
     assert_eq!(client.get("/large.txt").body, letters(300_000));
@@ -737,9 +512,7 @@ fn files_are_cached_by_etag() {
         "*".to_owned(),
     ] {
         let mut client = server.h1();
-        client.send(format!(
-            "GET /style.css HTTP/1.1\r\nHost: a\r\nIf-None-Match: {matching}\r\n\r\n"
-        ));
+        client.send(format!("GET /style.css HTTP/1.1\r\nHost: a\r\nIf-None-Match: {matching}\r\n\r\n"));
         let response = client.response();
         assert_eq!(response.status, 304, "If-None-Match: {matching}");
         assert_eq!(response.header("etag"), Some(etag.as_str()));
@@ -747,31 +520,19 @@ fn files_are_cached_by_etag() {
     }
     for other in ["\"other\"", "\"\"", "0"] {
         let mut client = server.h1();
-        client.send(format!(
-            "GET /style.css HTTP/1.1\r\nHost: a\r\nIf-None-Match: {other}\r\n\r\n"
-        ));
+        client.send(format!("GET /style.css HTTP/1.1\r\nHost: a\r\nIf-None-Match: {other}\r\n\r\n"));
         assert_eq!(client.response().status, 200, "If-None-Match: {other}");
     }
 
     // a changed file has another one
     let path = server.www.file("style.css", "body {x}\n");
-    let file = std::fs::File::options()
-        .write(true)
-        .open(path)
-        .expect("the file");
-    file.set_modified(SystemTime::now() - Duration::from_secs(1_000))
-        .expect("mtime");
-    assert_ne!(
-        server.h1().get("/style.css").header("etag"),
-        Some(etag.as_str())
-    );
+    let file = std::fs::File::options().write(true).open(path).expect("the file");
+    file.set_modified(SystemTime::now() - Duration::from_secs(1_000)).expect("mtime");
+    assert_ne!(server.h1().get("/style.css").header("etag"), Some(etag.as_str()));
     server.finish();
 
     let server = start(&[]);
-    assert_eq!(
-        server.h1().get("/style.css").header("cache-control"),
-        Some("no-store")
-    );
+    assert_eq!(server.h1().get("/style.css").header("cache-control"), Some("no-store"));
     server.finish();
 }
 
@@ -783,17 +544,11 @@ fn a_mount_without_its_slash_redirects() {
     let mut client = server.h1();
     let response = client.get("/files");
     let location = response.header("location").map(str::to_owned);
-    assert_eq!(
-        (response.status, location.as_deref()),
-        (301, Some("http://localhost/files/"))
-    );
+    assert_eq!((response.status, location.as_deref()), (301, Some("http://localhost/files/")));
     assert_eq!(server.h1().get("/files/style.css").text(), "body { }\n");
     assert_eq!(server.h1().get("/filesystem").status, 404);
     let response = server.h1().get("/away");
-    assert_eq!(
-        (response.status, response.header("location")),
-        (301, Some("http://example.com/there"))
-    );
+    assert_eq!((response.status, response.header("location")), (301, Some("http://example.com/there")));
     server.finish();
 }
 
@@ -802,19 +557,12 @@ fn missing_files() {
     let server = start(&[]);
     let response = server.h1().get("/nofile.html");
     assert_eq!(response.status, 404);
-    assert!(
-        response.text().contains("<h1>404</h1>"),
-        "{}",
-        response.text()
-    );
+    assert!(response.text().contains("<h1>404</h1>"), "{}", response.text());
     server.finish();
 
     let server = start(&["--error-document=/404.html"]);
     let response = server.h1().get("/nofile.html");
-    assert_eq!(
-        (response.status, response.header("location")),
-        (302, Some("/404.html"))
-    );
+    assert_eq!((response.status, response.header("location")), (302, Some("/404.html")));
     server.finish();
 }
 
@@ -826,12 +574,7 @@ fn no_path_leads_out_of_the_mount() {
     symlink(&secret, www.path().join("link.txt")).expect("link to a file outside");
     symlink(outside.path(), www.path().join("linkdir")).expect("link to a directory outside");
     symlink("style.css", www.path().join("inside.css")).expect("link to a file inside");
-    let name = outside
-        .path()
-        .file_name()
-        .expect("name")
-        .to_string_lossy()
-        .into_owned();
+    let name = outside.path().file_name().expect("name").to_string_lossy().into_owned();
     let server = start_site(www, &[]);
     for path in [
         format!("/../{name}/secret.txt"),
@@ -855,10 +598,7 @@ fn no_path_leads_out_of_the_mount() {
         let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
         let answer = h1::exchange(server.port, request.as_bytes());
         let text = String::from_utf8_lossy(&answer);
-        assert!(
-            !text.contains("secret\n") && !text.contains("root:"),
-            "{path}: {text}"
-        );
+        assert!(!text.contains("secret\n") && !text.contains("root:"), "{path}: {text}");
         assert!(!text.starts_with("HTTP/1.1 200"), "{path}: {text}");
     }
     assert_eq!(server.h1().get("/inside.css").text(), "body { }\n");
@@ -872,19 +612,14 @@ fn a_huge_file_is_streamed() {
     const SIZE: u64 = 500_000_000;
     let www = site();
     let path = www.file("huge.txt", "");
-    let file = std::fs::File::options()
-        .write(true)
-        .open(path)
-        .expect("the file");
+    let file = std::fs::File::options().write(true).open(path).expect("the file");
     file.set_len(SIZE).expect("a sparse file");
     let server = start_site(www, &[]);
     assert_eq!(server.h1().get("/large.txt").status, 200);
     let before = server.running.rss();
 
     let mut stream = h1::connect(server.port);
-    stream
-        .write_all(b"GET /huge.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-        .expect("sent");
+    stream.write_all(b"GET /huge.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").expect("sent");
     let (mut total, mut peak, mut chunk) = (0, 0, vec![0; 1 << 20]);
     loop {
         let n = stream.read(&mut chunk).expect("the file");
@@ -915,10 +650,7 @@ fn security_headers() {
             "x-frame-options",
             "referrer-policy",
         ] {
-            assert!(
-                response.header(name).is_some(),
-                "{path}: {name} in {response:?}"
-            );
+            assert!(response.header(name).is_some(), "{path}: {name} in {response:?}");
         }
     }
     server.finish();
@@ -929,10 +661,7 @@ fn a_file_served_by_the_application() {
     let server = start(&[]);
     let mut client = server.h1();
     let response = client.get("/cb/file");
-    assert_eq!(
-        (response.status, response.text().as_str()),
-        (200, "<html>index</html>\n")
-    );
+    assert_eq!((response.status, response.text().as_str()), (200, "<html>index</html>\n"));
     assert_eq!(response.header("content-type"), Some("text/x-served"));
     assert_eq!(response.header("x-served"), Some("yes"));
     assert_eq!(client.get("/cb/file").status, 200);
@@ -992,18 +721,10 @@ fn not_created(args: &[&str], words: &[&str]) {
     if library().foreign {
         return;
     }
-    let errors: Vec<_> = running
-        .stderr()
-        .into_iter()
-        .filter(|l| l.contains(" E: "))
-        .collect();
+    let errors: Vec<_> = running.stderr().into_iter().filter(|l| l.contains(" E: ")).collect();
     assert_eq!(errors.len(), 1, "one error line: {transcript}");
     for word in words {
-        assert!(
-            errors[0].contains(word),
-            "{word:?} is not in {:?}",
-            errors[0]
-        );
+        assert!(errors[0].contains(word), "{word:?} is not in {:?}", errors[0]);
     }
 }
 
@@ -1012,10 +733,7 @@ fn a_port_in_use_fails_the_vhost() {
     let server = start(&["--iface=127.0.0.1"]);
     let port = server.port.to_string();
     // lws sets SO_REUSEPORT only when asked, so that a second server must fail
-    not_created(
-        &[&format!("--port={port}"), "--iface=127.0.0.1"],
-        &["port", &port, "in use"],
-    );
+    not_created(&[&format!("--port={port}"), "--iface=127.0.0.1"], &["port", &port, "in use"]);
     assert_eq!(server.h1().get("/cb/dyn").status, 200);
     server.finish();
 }
@@ -1087,8 +805,7 @@ fn silent_connections_time_out() {
     let server = start(&["--timeout=1", "--keepalive=1"]);
     let mut silent = h1::connect(server.port);
     let mut half = h1::connect(server.port);
-    half.write_all(b"GET /cb/dyn HTTP/1.1\r\nHost:")
-        .expect("sent");
+    half.write_all(b"GET /cb/dyn HTTP/1.1\r\nHost:").expect("sent");
     let mut idle = server.h1();
     assert_eq!(idle.get("/cb/dyn").status, 200);
     assert_eq!(idle.rest(), b"");
@@ -1110,16 +827,10 @@ fn real_clients() {
     let upload = server.www.file("upload", letters(2_000_000));
     let upload = format!("@{}", upload.display());
     let reply = tools::curl(&["--data-binary", &upload, &server.http("/cb/echo")]);
-    assert!(
-        reply.status == 200 && reply.body == letters(2_000_000),
-        "curl's upload"
-    );
+    assert!(reply.status == 200 && reply.body == letters(2_000_000), "curl's upload");
     let chunked = ["-H", "Transfer-Encoding: chunked", "--data-binary", &upload];
     let reply = tools::curl(&[&chunked[..], &[&server.http("/cb/echo")]].concat());
-    assert!(
-        reply.status == 200 && reply.body == letters(2_000_000),
-        "curl's chunked upload"
-    );
+    assert!(reply.status == 200 && reply.body == letters(2_000_000), "curl's chunked upload");
     tools::h2load(2_000, &["--h1", "-c", "20", &server.http("/cb/dyn")]);
     tools::h2load(500, &["--h1", "-c", "10", &server.http("/large.txt")]);
     server.finish();

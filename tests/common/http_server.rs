@@ -29,9 +29,7 @@ pub(crate) fn site() -> Scratch {
 
 /// The program with these arguments, not started.
 pub(crate) fn program(www: &Path, args: &[&str]) -> Program {
-    Program::new(compile("http-server"))
-        .arg(format!("--www={}", www.display()))
-        .args(args)
+    Program::new(compile("http-server")).arg(format!("--www={}", www.display())).args(args)
 }
 
 /// Started, without TLS unless the arguments say so.
@@ -69,11 +67,7 @@ impl HttpServer {
 
     /// Requests that reached the application up to now.
     pub(crate) fn app_calls(&self) -> Vec<String> {
-        self.running
-            .stdout()
-            .into_iter()
-            .filter(|line| line.starts_with("app "))
-            .collect()
+        self.running.stdout().into_iter().filter(|line| line.starts_with("app ")).collect()
     }
 
     /// Ends the program; it has not crashed and found nothing leaked. Returns its error lines.
@@ -81,16 +75,8 @@ impl HttpServer {
         self.running.close_stdin();
         let status = self.running.wait();
         let transcript = self.running.transcript();
-        assert!(
-            status.success(),
-            "{}\n{transcript}",
-            super::process::describe(status)
-        );
-        self.running
-            .stderr()
-            .into_iter()
-            .filter(|line| line.contains(" E: "))
-            .collect()
+        assert!(status.success(), "{}\n{transcript}", super::process::describe(status));
+        self.running.stderr().into_iter().filter(|line| line.contains(" E: ")).collect()
     }
 }
 
