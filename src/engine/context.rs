@@ -15,7 +15,7 @@ use super::ledger::{Kind, Ledger};
 use super::reason::Reason;
 use super::timer::{self, SECOND, Timers, Usec};
 use super::vhost::{Vhost, VhostConfig};
-use super::wsi::{Life, Role, Wsi};
+use super::wsi::{Role, Wsi};
 use crate::util::slots::{Id, Slots};
 use crate::util::zeroed::Zeroed;
 
@@ -183,7 +183,8 @@ impl Context {
         let fd = self.wake.try_clone().map_err(|error| CreateError::new("event pipe", "eventfd", error))?;
         pipe.set_fd(fd);
         if !self.admit(pipe, Admit::Socket) {
-            self.discard(pipe);
+            self.close(pipe);
+            self.settle();
             return Err(CreateError::new("event_lib_custom", name, "sock_accept refused the event pipe"));
         }
         self.set_interest(pipe, interest::READ);
@@ -275,27 +276,22 @@ impl Context {
         self.wsi(id)
     }
 
-    /// Shows the wsi's descriptor to the loop; `false` when the loop refuses it.
+    /// Shows the wsi's descriptor to the loop; `false` when it must go: the loop refuses it, or has closed it.
     pub(super) fn admit(&self, wsi: &Wsi, what: Admit) -> bool {
-        let fd = wsi.raw_fd();
-        let id = wsi.id();
         if self.outside(|| self.event_loop.admit(self, wsi, what)).is_err() {
             return false;
         }
-        if wsi.life() != Life::Open || wsi.raw_fd() != fd {
-            // The op closed what it was being shown.
-            return false;
-        }
-        let index = usize::try_from(fd).expect("admitted descriptors are valid");
+        // Also when the op has closed what it was being shown: it will be told to forget it.
+        let index = usize::try_from(wsi.raw_fd()).expect("admitted descriptors are valid");
         let mut fds = self.fds.borrow_mut();
         if fds.len() <= index {
             fds.resize(index + 1, None);
         }
-        fds[index] = Some(id);
+        fds[index] = Some(wsi.id());
         drop(fds);
         wsi.admitted.set(true);
         self.ledger.made(Kind::Fd, 0);
-        self.external_poll(wsi, Reason::AddPollFd, interest::READ, 0)
+        self.external_poll(wsi, Reason::AddPollFd, interest::READ, 0) && wsi.is_open()
     }
 
     /// Makes the loop forget the wsi's descriptor, once, before it is closed.

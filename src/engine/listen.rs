@@ -41,7 +41,8 @@ impl Context {
         wsi.set_fd(fd);
         // Shown to the loop bound and not yet listening, as event libs have come to expect.
         if !self.admit(wsi, Admit::Listen) {
-            self.discard(wsi);
+            self.close(wsi);
+            self.settle();
             return Err(CreateError::new(
                 "event_lib_custom",
                 "init_vhost_listen_wsi",
@@ -143,6 +144,10 @@ impl Context {
         wsi.net.with(|net| *net = Some(Box::new(Net::new(vhost.tls.is_some()))));
         wsi.announced.set(true);
         self.dispatch_as(wsi, 0, Reason::WsiCreate, Arg::Null);
+        if !wsi.is_open() {
+            self.reap();
+            return;
+        }
         if !self.admit(wsi, Admit::Socket) {
             crate::log_info!("{}: the event lib refused the connection", wsi.tag());
             self.close(wsi);

@@ -100,7 +100,16 @@ unsafe fn populate(cx: &Rc<Context>, info: &lws_context_creation_info) -> Result
         cx.create_vhost(unsafe { vhost_config(info, Rc::downgrade(cx)) }?)?;
     }
     // SAFETY: the caller's promise.
-    unsafe { drop_privileges(info) }
+    unsafe { drop_privileges(info) }?;
+    cx.settle();
+    match cx.ending() {
+        Ending::No => Ok(()),
+        _ => Err(CreateError::new(
+            "event_lib_custom",
+            "lws_context_destroy",
+            "called while the context was created",
+        )),
+    }
 }
 
 /// A peer that has gone must not kill the program; lws has always done this for it.
