@@ -36,7 +36,7 @@ impl Context {
     /// A request's head has come: decides who answers, and asks for the body if there is one.
     pub(super) fn begin_request(&self, wsi: &Wsi, has_body: bool) {
         wsi.http.phase.set(Phase::Action);
-        if !wsi.is_stream() {
+        if has_body || !wsi.is_stream() {
             self.restart_content_timeout(wsi);
         }
         let answer = self.act(wsi);
@@ -322,6 +322,11 @@ impl Context {
     /// `lws_rx_flow_control`: takes the body, or leaves it with the peer.
     pub fn rx_flow_control(&self, wsi: &Wsi, enable: bool) {
         if wsi.rx_paused.replace(!enable) == enable {
+            // A body that the program will not have does not make the peer late.
+            if wsi.http.phase.get() == Phase::Body {
+                let why = if enable { Timeout::HttpContent } else { Timeout::None };
+                self.set_timeout(wsi, why, self.config.timeout);
+            }
             self.mark_ready(wsi);
             if !wsi.is_stream() && wsi.net.with(|net| net.is_some()) {
                 self.update_interest(wsi);
