@@ -3516,8 +3516,8 @@ void lws_log_use_cx_file(struct lws_log_cx *cx, int change);
 /// Writes `string` to `escaped`, which has room for `len` bytes, with each `'` doubled for use in a quoted
 /// SQL literal, and returns `escaped`.
 ///
-/// The result always ends in a NUL, and is cut where fewer than 3 bytes of room are left. They must not
-/// overlap. A NULL `string` gives an empty result; if `escaped` is NULL or `len` is 0, nothing is written.
+/// The result always ends in a NUL; it is cut before what does not fit, never between two quotes. They must
+/// not overlap. A NULL `string` gives an empty result; if `escaped` is NULL or `len` is 0, nothing is written.
 ///
 /// The caller guarantees:
 /// `escaped` is NULL or has room for `len` bytes; `string` is NULL or a C string.
@@ -3527,9 +3527,9 @@ const char *lws_sql_purify(char *escaped, const char *string, size_t len);
 /// returns `escaped`.
 ///
 /// Control characters, `"`, `\` and everything that is not ASCII are escaped: the bytes of UTF-8 one by one,
-/// so they come back as Latin-1. The result always ends in a NUL, and is cut where fewer than 7 bytes of room
-/// are left; `in_used`, unless NULL, is set to how many bytes of `string` it covers. They must not overlap.
-/// A NULL `string` gives an empty result and leaves `in_used` alone; if `escaped` is NULL or `len` is not
+/// so they come back as Latin-1. The result always ends in a NUL; it is cut before what does not fit, never
+/// within an escape. `in_used`, unless NULL, is set to how many bytes of `string` it covers. They must not
+/// overlap. A NULL `string` gives an empty result and leaves `in_used` alone; if `escaped` is NULL or `len` is not
 /// positive, nothing is written but a 0 to `in_used`.
 ///
 /// The caller guarantees:
@@ -3707,7 +3707,7 @@ int lws_strcmp_wildcard(const char *wildcard, size_t wlen, const char *check, si
 /// Writes `string` URL-encoded to `escaped`, which has room for `len` bytes, and returns `escaped`.
 ///
 /// Letters and digits are kept, a space becomes `+`, everything else `%XX`. The result always ends in a NUL;
-/// it is cut where fewer than 4 bytes of room are left. They must not overlap. A NULL `string` gives an empty
+/// it is cut before what does not fit, never within an escape. They must not overlap. A NULL `string` gives an empty
 /// result; if `escaped` is NULL or `len` is not positive, nothing is written.
 ///
 /// The caller guarantees:
@@ -3730,9 +3730,8 @@ int lws_urldecode(char *string, const char *escaped, int len);
 
 /// Converts a hex string like "0a1B" at `h` to bytes at `dest`.
 ///
-/// Returns how many bytes it gave; -1 if the string has an odd number of digits or other characters, or a
-/// pointer is NULL, or unless `max` is **greater** than that number (as in libwebsockets: the string's end
-/// has to be seen). `dest` is written up to where it went wrong.
+/// Returns how many bytes it gave; -1 if the string has an odd number of digits or other characters, they
+/// are more than `max`, or a pointer is NULL. `dest` is written up to where it went wrong.
 ///
 /// The caller guarantees:
 /// `h` is NULL or a C string; `dest` is NULL or has room for `max` bytes.
@@ -4190,8 +4189,8 @@ void _lws_log_cx(lws_log_cx_t *cx, lws_log_prepend_cx_t prep, void *obj, int fil
                  const char *_fun, const char *format, ...) LWS_FORMAT(6);
 
 /*
- * snprintf() that returns the number of bytes written, without the NUL: size - 1 at most, so that
- * results can be added up. 0 if size is 0 or str is NULL.
+ * snprintf() that returns at most size, so that results can be added up: the number of bytes written,
+ * without the NUL; size if the text was cut to size - 1 of them; 0 if size is 0 or str is NULL.
  */
 int lws_snprintf(char *str, size_t size, const char *format, ...) LWS_FORMAT(3);
 
@@ -4524,6 +4523,17 @@ int lws_open(const char *__file, int __oflag, ...);
             ___it = ___tmp; \
         } \
     }
+
+/*
+ * The first of the type * in list own, linked by member membd2list, whose const char * member membptr is
+ * the namelen characters at name; or NULL.
+ */
+#define lws_dll2_search_sz_pl(own, name, namelen, type, membd2list, membptr) \
+    ((type *)_lws_dll2_search_sz_pl(own, name, namelen, offsetof(type, membd2list), offsetof(type, membptr)))
+
+/* Singly linked lists: the structure of type T whose member M an element P points to; the next element. */
+#define lws_list_ptr_container(P, T, M) ((T *)((char *)(P) - offsetof(T, M)))
+#define lws_list_ptr_advance(_lp) _lp = *((void **)_lp)
 
 /* The list that a node is in, or NULL. */
 static LWS_INLINE const struct lws_dll2_owner *lws_dll2_owner(const struct lws_dll2 *d)

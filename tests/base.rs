@@ -48,8 +48,8 @@ fn a_terminal_gets_coloured_lines() {
     let out = run(&compile("base_stderr"), [OsStr::new("tty")]);
     let seen = formed(&String::from_utf8_lossy(&out.stdout)).replace('\x1b', "^");
     let direct: String = [
-        "[31;1m", "[36;1m", "[35;1m", "[32;1m", "[34;1m", "[33;1m", "[33m", "[33m", "[33m",
-        "[33;1m", "[0;1m", "[31m",
+        "[31;1m", "[36;1m", "[35;1m", "[32;1m", "[34;1m", "[33;1m", "[33m", "[33m", "[33m", "[33;1m",
+        "[0;1m", "[31m",
     ]
     .iter()
     .map(|colour| format!("^{colour}as it is|^[0m"))
@@ -83,11 +83,7 @@ fn addresses_are_read_and_written_as_by_lws() {
 #[test]
 fn command_lines_are_read_as_by_lws() {
     let scratch = Scratch::new();
-    assert_prints(
-        "base_cmdline",
-        [scratch.path().join("file").as_os_str()],
-        "cmdline.txt",
-    );
+    assert_prints("base_cmdline", [scratch.path().join("file").as_os_str()], "cmdline.txt");
 }
 
 #[test]
@@ -120,11 +116,7 @@ fn the_archive_links_on_its_own() {
         .args(["-lpthread", "-ldl", "-lm"])
         .output()
         .expect("cc runs");
-    assert!(
-        built.status.success(),
-        "{}",
-        String::from_utf8_lossy(&built.stderr)
-    );
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     let out = run(&program, [scratch.path().join("file").as_os_str()]);
     assert_same(&out.stdout, "cmdline.txt");
 }
@@ -139,10 +131,7 @@ fn assert_prints<'a>(program: &str, args: impl IntoIterator<Item = &'a OsStr>, r
 fn assert_same(printed: &[u8], recording: &str) {
     let path = root().join("tests/data/base").join(recording);
     let expected = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let (expected, printed) = (
-        String::from_utf8_lossy(&expected),
-        String::from_utf8_lossy(printed),
-    );
+    let (expected, printed) = (String::from_utf8_lossy(&expected), String::from_utf8_lossy(printed));
     let differing: Vec<_> = (1..)
         .zip(expected.lines().zip(printed.lines()))
         .filter(|(_, (expected, printed))| expected != printed)
@@ -151,16 +140,8 @@ fn assert_same(printed: &[u8], recording: &str) {
             format!("{number}: expected {expected}\n{number}: printed  {printed}")
         })
         .collect();
-    assert!(
-        differing.is_empty(),
-        "{recording} differs:\n{}",
-        differing.join("\n")
-    );
-    assert_eq!(
-        expected.lines().count(),
-        printed.lines().count(),
-        "{recording}: number of lines"
-    );
+    assert!(differing.is_empty(), "{recording} differs:\n{}", differing.join("\n"));
+    assert_eq!(expected.lines().count(), printed.lines().count(), "{recording}: number of lines");
 }
 
 fn run<'a>(program: &Path, args: impl IntoIterator<Item = &'a OsStr>) -> Output {

@@ -28,11 +28,7 @@ pub unsafe extern "C" fn lws_sql_purify(
         if let Some(mut out) = unsafe { Output::new(escaped, len) } {
             // SAFETY: the caller gives a C string.
             for &byte in unsafe { c_bytes(string) } {
-                let escaped = if byte == b'\'' {
-                    &[byte; 2][..]
-                } else {
-                    &[byte; 1][..]
-                };
+                let escaped = if byte == b'\'' { &[byte; 2][..] } else { &[byte; 1][..] };
                 if out.room() < escaped.len() {
                     break;
                 }
