@@ -13,8 +13,9 @@ use rustix::net::SendFlags;
 
 use super::context::Context;
 use super::event_loop::interest;
+use super::farewell::Farewell;
 use super::ledger::Kind;
-use super::timer::{SECOND, Timeout, Usec};
+use super::timer::Timeout;
 use super::wsi::{Life, Wsi};
 use crate::engine::vhost::{PlainOnTls, Vhost};
 use crate::proto::h1::H1Server;
@@ -27,9 +28,6 @@ const READ_PER_TURN: usize = 512 * 1024;
 
 /// Output waiting in memory above which nobody is asked to write more.
 pub const HIGH_WATER: usize = 256 * 1024;
-
-/// Time a peer has to take what is left before its connection is closed.
-const FLUSH_BEFORE_CLOSE: Usec = 5 * SECOND;
 
 /// The protocol of a connection.
 pub enum Speaks {
@@ -59,8 +57,10 @@ pub struct Net {
     pub dead: bool,
     /// The kernel took no more when last asked.
     pub blocked: bool,
-    /// Nothing more is received or served; it closes when its output is gone.
-    pub draining: bool,
+    /// How far its orderly end has come.
+    pub farewell: Farewell,
+    /// The peer may still be sending: it must get to see our last words before the socket closes.
+    pub linger: bool,
     /// The streams of HTTP/2, in no order.
     pub streams: Vec<Id>,
     /// Streams that have something to do.
@@ -87,7 +87,8 @@ impl Net {
             eof: false,
             dead: false,
             blocked: false,
-            draining: false,
+            farewell: Farewell::No,
+            linger: false,
             streams: Vec::new(),
             ready: Vec::new(),
             wakes: None,
@@ -112,7 +113,7 @@ impl Net {
     }
 
     /// Sends what it can; `false` when the socket failed.
-    fn flush(&mut self, fd: BorrowedFd<'_>) -> bool {
+    pub(super) fn flush(&mut self, fd: BorrowedFd<'_>) -> bool {
         self.blocked = false;
         let Self { tls, speaks, tx, .. } = self;
         let mut socket = Socket { fd, blocked: false };
@@ -267,6 +268,10 @@ impl Context {
     /// Takes bytes off the wire.
     fn take_in(&self, wsi: &Wsi, wire: &mut [u8]) -> Read {
         let Some(vhost) = wsi.vhost() else { return Read::Close };
+        if wsi.net.with(|net| net.as_ref().is_none_or(|net| net.farewell != Farewell::No)) {
+            // Read only so that the peer gets to read.
+            return Read::Open;
+        }
         if wsi.net.with(|net| net.as_ref().is_some_and(|net| net.tls_pending))
             && !self.admit_tls(wsi, &vhost, wire)
         {
@@ -373,7 +378,11 @@ impl Context {
         }
         let (blocked, more, read) = wsi.net.with(|net| {
             net.as_ref().map_or((false, false, true), |net| {
-                let held_back = net.draining || (wsi.rx_paused.get() && !net.is_h2());
+                let held_back = match net.farewell {
+                    Farewell::No => wsi.rx_paused.get() && !net.is_h2(),
+                    Farewell::Flushing => true,
+                    Farewell::Lingering => false,
+                };
                 (net.blocked, net.more, !(net.eof || held_back || net.rx.len() >= READ_PER_TURN))
             })
         });
@@ -395,35 +404,6 @@ impl Context {
         sni.and_then(|name| self.vhost_named(listening, name.as_bytes()))
             .filter(|vhost| vhost.tls.is_some())
             .unwrap_or_else(|| std::rc::Rc::clone(listening))
-    }
-
-    /// Closes a connection that has nothing to say, or lets it say it first.
-    pub(super) fn close_gently(&self, wsi: &Wsi) {
-        if !wsi.is_open() {
-            return;
-        }
-        wsi.with_fd(|fd| {
-            wsi.net.with(|net| {
-                if let Some(net) = net {
-                    net.flush(fd);
-                }
-            });
-        });
-        let waits = wsi.net.with(|net| {
-            net.as_mut().is_some_and(|net| {
-                net.draining = !net.dead && net.pending() > 0;
-                net.draining
-            })
-        });
-        self.account_output(wsi);
-        if !waits {
-            self.close(wsi);
-            return;
-        }
-        if wsi.deadlines.timeout.get() != Timeout::FlushBeforeClose {
-            self.set_timeout(wsi, Timeout::FlushBeforeClose, FLUSH_BEFORE_CLOSE);
-        }
-        self.update_interest(wsi);
     }
 }
 

@@ -11,6 +11,7 @@ use bytes::{Buf as _, Bytes};
 use super::connection::{HIGH_WATER, Net, Speaks};
 use super::context::Context;
 use super::dispatch::Arg;
+use super::farewell::Farewell;
 use super::ledger::Kind;
 use super::reason::Reason;
 use super::timer::{SECOND, Timeout};
@@ -49,7 +50,7 @@ impl Context {
         }
         let protocol = wsi.net.with(|net| {
             let net = net.as_ref()?;
-            Some((net.is_h2(), matches!(net.speaks, Speaks::Unknown), net.draining, net.eof))
+            Some((net.is_h2(), matches!(net.speaks, Speaks::Unknown), net.farewell != Farewell::No, net.eof))
         });
         let more = match protocol {
             None => false,
@@ -105,8 +106,8 @@ impl Context {
     }
 
     fn step_h1(&self, wsi: &Wsi) -> Step {
-        let draining = wsi.net.with(|net| net.as_ref().is_none_or(|net| net.draining));
-        if draining {
+        let leaving = wsi.net.with(|net| net.as_ref().is_none_or(|net| net.farewell != Farewell::No));
+        if leaving {
             return Step::Wait;
         }
         let phase = wsi.http.phase.get();
@@ -261,10 +262,13 @@ impl Context {
                     }
                 }
                 Some(Event::Closed(why)) => {
-                    if let Some(why) = why {
-                        crate::log_info!("{}: HTTP/2: {why}", wsi.tag());
+                    match why {
+                        Some(why) => {
+                            crate::log_info!("{}: HTTP/2: {why}", wsi.tag());
+                            self.close_lingering(wsi);
+                        }
+                        None => self.close_gently(wsi),
                     }
-                    self.close_gently(wsi);
                     return false;
                 }
                 None => return false,

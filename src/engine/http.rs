@@ -220,9 +220,20 @@ impl Context {
         if wsi.http.completed.get() && (received || wsi.is_stream()) {
             self.finish_transaction(wsi);
         } else if result != 0 && !wsi.http.completed.get() {
-            if wsi.is_stream() { self.end_stream(wsi) } else { self.close_gently(wsi) }
+            self.abandon(wsi);
         } else if result != 0 && !wsi.http.keep_alive.get() {
+            self.abandon(wsi);
+        }
+    }
+
+    /// The transaction ends here, whatever is still to come of its request.
+    fn abandon(&self, wsi: &Wsi) {
+        if wsi.is_stream() {
+            self.end_stream(wsi);
+        } else if wsi.http.phase.get() == Phase::Answer {
             self.close_gently(wsi);
+        } else {
+            self.close_lingering(wsi);
         }
     }
 
@@ -349,7 +360,7 @@ impl Context {
                 }
             }
         });
-        self.close_gently(wsi);
+        self.close_lingering(wsi);
     }
 
     /// A request whose head is unacceptable: answered on its stream.

@@ -9,6 +9,7 @@ pub mod context;
 pub mod dispatch;
 pub mod drive;
 pub mod event_loop;
+pub mod farewell;
 pub mod file;
 pub mod http;
 pub mod ledger;

@@ -90,7 +90,7 @@ impl Context {
         if revents & (readable | TROUBLE) != 0 {
             open = readable != 0 && self.receive(wsi);
         }
-        if open { self.drive(wsi) } else { self.close_gently(wsi) }
+        if open { self.drive(wsi) } else { self.close_lingering(wsi) }
     }
 
     /// Before the loop waits: timers, what is runnable. Returns how many milliseconds it may wait, at most
@@ -264,7 +264,7 @@ impl Context {
                 crate::log_warn!("{}: header table held too long, reaped", wsi.tag());
                 self.close(wsi);
             }
-            Timeout::FlushBeforeClose => {
+            Timeout::FlushBeforeClose | Timeout::Linger => {
                 wsi.net.with(|net| {
                     if let Some(net) = net {
                         net.dead = true

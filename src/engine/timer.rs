@@ -43,6 +43,8 @@ pub enum Timeout {
     KeepAlive,
     /// Output is being flushed before a close.
     FlushBeforeClose,
+    /// The peer is reading our last words.
+    Linger,
     /// A header table is held by a peer that sends nothing.
     HoldingAh,
     /// The program's own (`lws_set_timeout`), with its `enum pending_timeout` value.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::connection::{HIGH_WATER, Net, Speaks};
 use super::context::Context;
 use super::drive::stream_core;
+use super::farewell::Farewell;
 use super::wsi::{Role, Wsi};
 use crate::proto::h2::{Event, SendError};
 use crate::proto::http::response::{self, HeaderError};
@@ -183,7 +184,8 @@ impl Context {
         }
         wsi.http.ended.set(mode.end);
         let full = wsi.net.with(|net| {
-            let Some(net) = net.as_deref_mut().filter(|net| !net.draining && !net.is_h2()) else {
+            let Some(net) = net.as_deref_mut().filter(|net| net.farewell == Farewell::No && !net.is_h2())
+            else {
                 return None;
             };
             net.tx.extend_from_slice(bytes);

@@ -6,8 +6,10 @@
 #![allow(dead_code, reason = "every test crate uses its own part of the machinery")]
 #![allow(unused_imports, reason = "every test crate uses its own part of the machinery")]
 
+pub(crate) mod example;
 pub(crate) mod h1;
 pub(crate) mod h2;
+pub(crate) mod http_server;
 pub(crate) mod library;
 pub(crate) mod process;
 pub(crate) mod tls;

@@ -1,0 +1,150 @@
+// Drives one real browser for tests/browsers.rs, which starts it as
+//
+//   node driver.mjs MODULES BROWSER EXECUTABLE SCENARIO URL [SCREENSHOT]
+//
+// MODULES is the directory that npm installed puppeteer-core into, BROWSER is
+// `chromium` (driven over its DevTools protocol) or `firefox` (WebDriver BiDi).
+//
+//   page   loads URL several times past the cache, notes over which protocol
+//          each resource came, takes SCREENSHOT, closes the browser
+//   stall  opens URL, starts downloads that are never read, and then waits for
+//          the test to kill the browser
+//
+// Reports on stdout, one JSON object a line, each with an `event`:
+//   {"event":"launched","pid":…}    pid leads the browser's process group
+//   {"event":"loaded","resources":[{"name":…,"protocol":…,"status":…}],"text":…}
+//   {"event":"stalled"}             the downloads have been answered
+//   {"event":"gone"}                no process of the browser is left
+// It fails with a message on stderr and a nonzero exit status.
+
+import { once } from "node:events";
+import { createRequire } from "node:module";
+
+const [modules, browserName, executablePath, scenario, url, screenshot] = process.argv.slice(2);
+const puppeteer = createRequire(`${modules}/`)("puppeteer-core");
+
+const LOADS = 5;
+const STALLED_DOWNLOADS = 6;
+
+const report = (event, fields = {}) => console.log(JSON.stringify({ event, ...fields }));
+
+// A test talks to its own server only: everything a browser would ask the
+// world in the background is off.
+const quietChromium = [
+  "--no-sandbox",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-default-apps",
+  "--disable-dev-shm-usage",
+  "--disable-domain-reliability",
+  "--disable-extensions",
+  "--disable-gpu",
+  "--disable-sync",
+  "--metrics-recording-only",
+  "--no-default-browser-check",
+  "--no-first-run",
+  "--no-pings",
+  "--no-proxy-server",
+  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
+];
+const quietFirefox = {
+  "app.normandy.enabled": false,
+  "app.update.enabled": false,
+  "browser.newtabpage.activity-stream.feeds.topsites": false,
+  "browser.safebrowsing.downloads.enabled": false,
+  "browser.safebrowsing.malware.enabled": false,
+  "browser.safebrowsing.phishing.enabled": false,
+  "browser.search.update": false,
+  "captivedetect.canonicalURL": "",
+  "datareporting.healthreport.uploadEnabled": false,
+  "datareporting.policy.dataSubmissionEnabled": false,
+  "dom.push.connection.enabled": false,
+  "extensions.getAddons.cache.enabled": false,
+  "extensions.systemAddon.update.enabled": false,
+  "extensions.update.enabled": false,
+  "network.captive-portal-service.enabled": false,
+  "network.connectivity-service.enabled": false,
+  "network.dns.disablePrefetch": true,
+  "network.proxy.type": 0,
+  "network.trr.mode": 5,
+  "security.OCSP.enabled": 0,
+  "security.remote_settings.crlite_filters.enabled": false,
+  "services.settings.server": "data:,#remote-settings-dummy/v1",
+  "toolkit.telemetry.enabled": false,
+  "toolkit.telemetry.server": "",
+};
+
+function launch() {
+  return puppeteer.launch({
+    browser: browserName === "firefox" ? "firefox" : "chrome",
+    executablePath,
+    headless: true,
+    acceptInsecureCerts: true,
+    args: browserName === "firefox" ? [] : quietChromium,
+    extraPrefsFirefox: quietFirefox,
+    defaultViewport: { width: 900, height: 700 },
+    timeout: 60_000,
+    protocolTimeout: 60_000,
+  });
+}
+
+// Runs in the page: what was fetched, and over which protocol.
+function timings() {
+  const entries = [
+    ...performance.getEntriesByType("navigation"),
+    ...performance.getEntriesByType("resource"),
+  ];
+  return entries.map(({ name, nextHopProtocol, responseStatus }) => ({
+    name,
+    protocol: nextHopProtocol,
+    status: responseStatus,
+  }));
+}
+
+// Runs in the page: answers whose bodies nobody reads, so that they fill the
+// flow-control windows and stay open for as long as the page lives.
+async function stall(count) {
+  globalThis.unread = await Promise.all(
+    Array.from({ length: count }, (_, n) => fetch(`big.bin?${n}`, { cache: "no-store" })),
+  );
+  return globalThis.unread.map(({ status }) => status);
+}
+
+async function loadPage(browser) {
+  const page = await browser.newPage();
+  for (let load = 0; load < LOADS; load++) {
+    await page.setCacheEnabled(false);
+    await page.goto(url, { waitUntil: "load", timeout: 30_000 });
+    // The page's script says so when it has shown what the server told it.
+    await page.waitForSelector("html.ready", { timeout: 30_000 });
+    const text = await page.evaluate(() => document.body.innerText);
+    report("loaded", { resources: await page.evaluate(timings), text });
+  }
+  await page.screenshot({ path: screenshot });
+  await browser.close();
+  report("gone");
+}
+
+async function stallPage(browser, exited) {
+  const page = await browser.newPage();
+  await page.goto(url, { waitUntil: "load", timeout: 30_000 });
+  const statuses = await page.evaluate(stall, STALLED_DOWNLOADS);
+  if (statuses.some((status) => status !== 200)) {
+    throw new Error(`downloads answered ${statuses}`);
+  }
+  report("stalled");
+  await exited;
+  report("gone");
+}
+
+const browser = await launch();
+const exited = once(browser.process(), "exit");
+try {
+  report("launched", { pid: browser.process().pid, version: await browser.version() });
+  await (scenario === "page" ? loadPage(browser) : stallPage(browser, exited));
+} finally {
+  if (browser.process().exitCode === null && browser.process().signalCode === null) {
+    process.kill(-browser.process().pid, "SIGKILL");
+    await exited;
+  }
+}

@@ -1,0 +1,6 @@
+//go:build tools
+
+// Package tools makes go.mod keep the program that scripts/test installs.
+package tools
+
+import _ "github.com/summerwind/h2spec/cmd/h2spec"
