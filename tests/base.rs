@@ -47,13 +47,12 @@ fn stderr_gets_plain_lines() {
 fn a_terminal_gets_coloured_lines() {
     let out = run(&compile("base_stderr"), [OsStr::new("tty")]);
     let seen = formed(&String::from_utf8_lossy(&out.stdout)).replace('\x1b', "^");
-    let direct: String = [
+    let direct = [
         "[31;1m", "[36;1m", "[35;1m", "[32;1m", "[34;1m", "[33;1m", "[33m", "[33m", "[33m", "[33;1m",
         "[0;1m", "[31m",
     ]
-    .iter()
     .map(|colour| format!("^{colour}as it is|^[0m"))
-    .collect();
+    .concat();
     assert_eq!(
         seen,
         format!(

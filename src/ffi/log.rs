@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::fmt;
 use std::io::Write as _;
 use std::mem::{offset_of, transmute};
-use std::ptr::{self, NonNull};
+use std::ptr;
 use std::slice;
 use std::sync::atomic::Ordering;
 
@@ -41,40 +41,6 @@ pub(crate) fn process_cx() -> *mut lws_log_cx {
     // C may set a callback in what it is handed: from here on, lines must pass through it.
     log::set_process_target(&ProcessTarget);
     (&raw const PROCESS).cast_mut().cast()
-}
-
-/// A log context that the application owns, as a place for the library's own lines.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CxTarget(NonNull<lws_log_cx>);
-
-impl CxTarget {
-    /// Wraps `cx`; `None` if it is null, which stands for the process-wide context.
-    ///
-    /// # Safety
-    ///
-    /// `cx` is null, or it stays a valid log context for as long as the result is used.
-    pub(crate) unsafe fn new(cx: *mut lws_log_cx) -> Option<Self> {
-        NonNull::new(cx).map(Self)
-    }
-
-    /// The log context.
-    pub(crate) fn as_ptr(self) -> *mut lws_log_cx {
-        self.0.as_ptr()
-    }
-}
-
-impl Target for CxTarget {
-    fn enabled(&self, level: Level) -> bool {
-        // SAFETY: `new` demands a valid context.
-        unsafe { visible(self.as_ptr(), level as c_int) }
-    }
-
-    fn emit(&self, level: Level, tag: &dyn fmt::Display, text: fmt::Arguments<'_>) {
-        // SAFETY: `new` demands a valid context.
-        unsafe {
-            emit_text(self.as_ptr(), None, ptr::null_mut(), level as c_int, tag, text);
-        }
-    }
 }
 
 /// The library's process-wide lines, by way of the emitter that C installed.
@@ -386,8 +352,8 @@ pub unsafe extern "C" fn lws_log_use_cx_file(cx: *mut lws_log_cx, change: c_int)
     });
 }
 
-/// For the `lws_log_prepend_*()` functions: appends `"text: "` at `*p`, as far as it fits before `e`, and
-/// advances `*p`.
+/// For the `lws_log_prepend_*()` functions: appends `text` at `*p`, as far as it fits before `e`, and advances
+/// `*p`.
 ///
 /// # Safety
 ///
@@ -397,23 +363,17 @@ pub(crate) unsafe fn append_prefix(p: *mut *mut c_char, e: *mut c_char, text: &[
         return;
     }
     // SAFETY: not null, so the caller gives a valid cursor.
-    let mut at = unsafe { p.read() };
-    if at.is_null() || e.is_null() {
+    let at = unsafe { p.read() };
+    let Some(room) = (e as usize).checked_sub(at as usize) else { return };
+    if at.is_null() {
         return;
     }
-    for piece in [text, b": "] {
-        let room = (e as usize).saturating_sub(at as usize);
-        let taken = piece.len().min(room);
-        // SAFETY: `taken` bytes are before `e`, and the byte there is writable as well.
-        unsafe {
-            ptr::copy_nonoverlapping(piece.as_ptr().cast(), at, taken);
-            at = at.add(taken);
-        }
-    }
-    // SAFETY: as above: `at` is not beyond `e`.
+    let taken = text.len().min(room);
+    // SAFETY: `taken` bytes are before `e`, and the byte there is writable as well.
     unsafe {
-        at.write(0);
-        p.write(at);
+        ptr::copy_nonoverlapping(text.as_ptr().cast(), at, taken);
+        at.add(taken).write(0);
+        p.write(at.add(taken));
     }
 }
 

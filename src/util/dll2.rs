@@ -355,7 +355,7 @@ mod tests {
             assert_eq!(values(owner), []);
             drop(Box::from_raw(owner));
         }
-        [a, b, c, d].map(Item::free);
+        [a, b, c, d].into_iter().for_each(Item::free);
     }
 
     #[test]
@@ -374,7 +374,7 @@ mod tests {
             assert_eq!(values(owner), [1]);
             drop(Box::from_raw(owner));
         }
-        [a, b].map(Item::free);
+        [a, b].into_iter().for_each(Item::free);
     }
 
     #[test]
@@ -409,7 +409,7 @@ mod tests {
             #[test]
             fn sorted_insertion_is_stable_from_either_end(input in proptest::collection::vec(0..8, 0..40)) {
                 let mut expected: Vec<(i32, usize)> = input.iter().copied().zip(0..).collect();
-                expected.sort();
+                expected.sort_unstable();
                 for from_tail in [false, true] {
                     let owner = &raw mut *Box::leak(Box::new(Dll2Owner::new()));
                     let items: Vec<_> = input.iter().map(|&value| Item::boxed(value)).collect();

@@ -24,12 +24,14 @@ pub struct LocalTime {
 
 impl LocalTime {
     /// The present moment; `None` if the system cannot express it as a calendar date.
+    #[must_use]
     pub fn now() -> Option<Self> {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
         Self::from_unix(since_epoch.as_secs().try_into().ok()?, since_epoch.subsec_micros())
     }
 
     /// The moment `secs` seconds and `micros` microseconds after 1970-01-01 00:00 UTC.
+    #[must_use]
     pub fn from_unix(secs: libc::time_t, micros: u32) -> Option<Self> {
         let mut broken_down = MaybeUninit::<libc::tm>::uninit();
         // SAFETY: both pointers are valid for the call, and `localtime_r` keeps neither of them. The C

@@ -212,11 +212,13 @@ impl<'b> Line<'b> {
     }
 
     /// The line so far.
+    #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.buf[..self.len]
     }
 
     /// The line so far and its NUL, as a C emitter takes it.
+    #[must_use]
     pub fn as_bytes_with_nul(&self) -> &[u8] {
         &self.buf[..=self.len]
     }
@@ -250,6 +252,7 @@ impl fmt::Write for Cutting<'_, '_> {
 /// The start of a line: its bytes and how many of them count.
 ///
 /// Empty if `level` is not exactly one known bit.
+#[must_use]
 pub fn timestamp(level: u32) -> ([u8; 64], usize) {
     let mut stamp = [0; 64];
     let capacity = stamp.len();
@@ -430,9 +433,9 @@ mod tests {
         for level in [0, 3, 1 << 12, 1 << 31] {
             assert_eq!(timestamp(level).1, 0, "level {level:#x}");
         }
-        for bit in 0..12 {
+        for (bit, &letter) in LETTERS.iter().enumerate() {
             let (stamp, len) = timestamp(1 << bit);
-            assert_eq!(stamp[len - 3], LETTERS[bit]);
+            assert_eq!(stamp[len - 3], letter);
         }
     }
 

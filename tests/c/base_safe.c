@@ -274,7 +274,7 @@ command_lines(void)
 	CHECK(lws_open(NULL, O_RDONLY) == -1 && errno == EFAULT);
 #if defined(O_TMPFILE)
 	{
-		int fd = lws_open("/tmp", O_TMPFILE | O_RDWR, 0600);
+		int fd = lws_open(".", O_TMPFILE | O_RDWR, 0600);
 
 		/* not every file system has them, but they must have been asked for properly */
 		CHECK(fd >= 0 || errno == EOPNOTSUPP);
@@ -306,7 +306,13 @@ static void
 logging(void)
 {
 	lws_log_cx_t cx;
-	char stamp[8];
+	char stamp[8], *p = fresh();
+
+	lws_log_prepend_context(NULL, NULL, NULL, NULL);
+	lws_log_prepend_context(NULL, NULL, &p, buf + 2);
+	CHECK(p == buf + 2 && !*p && intact(3));
+	lws_log_prepend_context(NULL, NULL, &p, buf + 1);
+	CHECK(p == buf + 2 && intact(3));
 
 	lwsl_emit_stderr(LLL_ERR, NULL);
 	lwsl_emit_stderr_notimestamp(LLL_ERR, NULL);
