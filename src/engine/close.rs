@@ -9,7 +9,7 @@ use super::context::{Context, Ending};
 use super::dispatch::Arg;
 use super::ledger::Kind;
 use super::reason::Reason;
-use super::wsi::{Life, Role, Wsi};
+use super::wsi::{Role, Wsi};
 
 impl Context {
     /// Closes `wsi`: it takes no more work, and is freed as soon as no user code is on the stack.
@@ -64,7 +64,7 @@ impl Context {
             self.dispatch(wsi, Reason::HttpDropProtocol, Arg::Null);
         }
         if wsi.announced.get() {
-            self.set_interest(wsi, 0);
+            self.stop_watching(wsi);
             if wsi.role.get() != Role::Listen {
                 self.dispatch(wsi, Reason::ClosedHttp, Arg::Null);
             }
@@ -87,17 +87,13 @@ impl Context {
         if wsi.is_stream() {
             self.ledger.freed(Kind::H2Stream, 0);
         }
+        if let Some(vhost) = wsi.bind_vhost(None) {
+            self.end_vhost_if_unused(&vhost);
+        }
         if !wsi.is_stream() {
             self.outside(|| self.event_loop.destroyed(self, wsi));
         }
-        if wsi.life() == Life::Free {
-            return;
-        }
-        let vhost = wsi.bind_vhost(None);
         self.free_wsi(wsi);
-        if let Some(vhost) = vhost {
-            self.end_vhost_if_unused(&vhost);
-        }
     }
 
     /// Takes a stream off its connection's list.

@@ -290,18 +290,26 @@ impl Context {
         fds[index] = Some(wsi.id());
         drop(fds);
         wsi.admitted.set(true);
+        wsi.watched.set(true);
         self.ledger.made(Kind::Fd, 0);
         self.external_poll(wsi, Reason::AddPollFd, interest::READ, 0) && wsi.is_open()
     }
 
+    /// Nothing on the wsi's descriptor interests us any more; its close has begun.
+    pub(super) fn stop_watching(&self, wsi: &Wsi) {
+        if wsi.admitted.get() && wsi.watched.replace(false) {
+            let before = wsi.interest.get();
+            self.set_interest_unchecked(wsi, 0);
+            self.external_poll(wsi, Reason::DelPollFd, 0, before);
+        }
+    }
+
     /// Makes the loop forget the wsi's descriptor, once, before it is closed.
     pub(super) fn unadmit(&self, wsi: &Wsi) {
+        self.stop_watching(wsi);
         if !wsi.admitted.replace(false) {
             return;
         }
-        let before = wsi.interest.get();
-        self.set_interest_unchecked(wsi, 0);
-        self.external_poll(wsi, Reason::DelPollFd, 0, before);
         self.outside(|| self.event_loop.remove(self, wsi));
         if let Some(slot) = usize::try_from(wsi.raw_fd())
             .ok()
@@ -314,7 +322,7 @@ impl Context {
 
     /// Sets what the loop waits for on the wsi's descriptor.
     pub(super) fn set_interest(&self, wsi: &Wsi, want: u8) {
-        if wsi.admitted.get() {
+        if wsi.watched.get() {
             let before = wsi.interest.get();
             if before != want {
                 self.set_interest_unchecked(wsi, want);

@@ -140,6 +140,8 @@ pub struct Wsi {
     raw_fd: Cell<i32>,
     /// The loop admitted the descriptor and has not been told to forget it.
     pub admitted: Cell<bool>,
+    /// Its events still interest us: the close has not begun.
+    pub watched: Cell<bool>,
     /// `interest` bits the loop was told.
     pub interest: Cell<u8>,
     vhost: RefCell<Option<Rc<Vhost>>>,
@@ -201,6 +203,7 @@ impl Wsi {
         self.fd.take();
         self.raw_fd.set(-1);
         self.admitted.set(false);
+        self.watched.set(false);
         self.interest.set(0);
         self.vhost.take();
         self.protocol.set(0);
