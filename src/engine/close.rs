@@ -63,11 +63,9 @@ impl Context {
         if wsi.http.bound.replace(false) {
             self.dispatch(wsi, Reason::HttpDropProtocol, Arg::Null);
         }
-        if wsi.announced.get() {
-            self.set_interest(wsi, 0);
-            if wsi.role.get() != Role::Listen {
-                self.dispatch(wsi, Reason::ClosedHttp, Arg::Null);
-            }
+        self.end_interest(wsi);
+        if wsi.announced.get() && wsi.role.get() != Role::Listen {
+            self.dispatch(wsi, Reason::ClosedHttp, Arg::Null);
         }
         self.unadmit(wsi);
         wsi.take_fd();

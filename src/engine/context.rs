@@ -275,17 +275,14 @@ impl Context {
         self.wsi(id)
     }
 
-    /// Shows the wsi's descriptor to the loop; `false` when the loop refuses it.
+    /// Shows the wsi's descriptor to the loop; `false` when the loop refuses it, or closes it at once.
     pub(super) fn admit(&self, wsi: &Wsi, what: Admit) -> bool {
         let fd = wsi.raw_fd();
         let id = wsi.id();
         if self.outside(|| self.event_loop.admit(self, wsi, what)).is_err() {
             return false;
         }
-        if wsi.life() != Life::Open || wsi.raw_fd() != fd {
-            // The op closed what it was being shown.
-            return false;
-        }
+        // Even if the op closed what it was being shown: it took the descriptor, and is told to let it go.
         let index = usize::try_from(fd).expect("admitted descriptors are valid");
         let mut fds = self.fds.borrow_mut();
         if fds.len() <= index {
@@ -295,7 +292,7 @@ impl Context {
         drop(fds);
         wsi.admitted.set(true);
         self.ledger.made(Kind::Fd, 0);
-        self.external_poll(wsi, Reason::AddPollFd, interest::READ, 0)
+        self.external_poll(wsi, Reason::AddPollFd, interest::READ, 0) && wsi.is_open()
     }
 
     /// Makes the loop forget the wsi's descriptor, once, before it is closed.
@@ -303,9 +300,7 @@ impl Context {
         if !wsi.admitted.replace(false) {
             return;
         }
-        let before = wsi.interest.get();
         self.set_interest_unchecked(wsi, 0);
-        self.external_poll(wsi, Reason::DelPollFd, 0, before);
         self.outside(|| self.event_loop.remove(self, wsi));
         if let Some(slot) = usize::try_from(wsi.raw_fd())
             .ok()
@@ -324,6 +319,15 @@ impl Context {
                 self.set_interest_unchecked(wsi, want);
                 self.external_poll(wsi, Reason::ChangeModePollFd, want, before);
             }
+        }
+    }
+
+    /// Ends the loop's interest in a wsi that is going; external poll loses it before it hears `CLOSED`.
+    pub(super) fn end_interest(&self, wsi: &Wsi) {
+        if wsi.admitted.get() {
+            let before = wsi.interest.get();
+            self.set_interest_unchecked(wsi, 0);
+            self.external_poll(wsi, Reason::DelPollFd, 0, before);
         }
     }
 

@@ -143,6 +143,11 @@ impl Context {
         wsi.net.with(|net| *net = Some(Box::new(Net::new(vhost.tls.is_some()))));
         wsi.announced.set(true);
         self.dispatch_as(wsi, 0, Reason::WsiCreate, Arg::Null);
+        if !wsi.is_open() {
+            // The callback closed it, or its vhost: the loop need not see it.
+            self.reap();
+            return;
+        }
         if !self.admit(wsi, Admit::Socket) {
             crate::log_info!("{}: the event lib refused the connection", wsi.tag());
             self.close(wsi);
