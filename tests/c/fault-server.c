@@ -196,13 +196,13 @@ static void watch_callback(const struct lws *wsi, enum lws_callback_reasons reas
 	}
 }
 
-static void print_stats(const char *what)
+static void print_stats(const char *what, struct lws_context *cx)
 {
 #ifdef LWS_FERROWS
 	struct ferrows_stats s;
 
 	memset(&s, 0, sizeof(s));
-	if (ferrows_context_stats(context, &s, sizeof(s))) {
+	if (ferrows_context_stats(cx, &s, sizeof(s))) {
 		violation("ferrows_context_stats failed at %s", what);
 		return;
 	}
@@ -212,23 +212,26 @@ static void print_stats(const char *what)
 	       (unsigned long long)s.session.live, (unsigned long long)s.fd.live,
 	       (unsigned long long)s.buffered.live, (unsigned long long)s.timer.live);
 #else
+	(void)cx;
 	printf("%s none\n", what);
 #endif
 }
 
-static void check_nothing_lives(void)
+static void check_nothing_lives(struct lws_context *cx)
 {
 #ifdef LWS_FERROWS
 	struct ferrows_stats s;
 
 	memset(&s, 0, sizeof(s));
-	if (ferrows_context_stats(context, &s, sizeof(s))) {
+	if (ferrows_context_stats(cx, &s, sizeof(s))) {
 		violation("ferrows_context_stats failed in destroy_pt");
 		return;
 	}
 	if (s.wsi.live || s.h2_stream.live || s.ah.live || s.session.live || s.fd.live ||
 	    s.buffered.live)
-		print_stats("VIOLATION: alive in destroy_pt:");
+		print_stats("VIOLATION: alive in destroy_pt:", cx);
+#else
+	(void)cx;
 #endif
 }
 
@@ -392,9 +395,8 @@ static void op_destroy_wsi(struct lws *wsi)
 
 static void op_destroy_pt(struct lws_context *cx, int tsi)
 {
-	(void)cx;
 	(void)tsi;
-	check_nothing_lives();
+	check_nothing_lives(cx);
 }
 
 static struct lws_event_loop_ops ops = {
@@ -702,7 +704,7 @@ static void answer_stats(void)
 	if (!stats_wanted)
 		return;
 	stats_wanted = 0;
-	print_stats("stats");
+	print_stats("stats", context);
 }
 
 static void run_custom_loop(void)
@@ -959,7 +961,7 @@ int main(int argc, char **argv)
 		else
 			run_custom_loop();
 		if (!destroying && !stopping)
-			print_stats("last");
+			print_stats("last", context);
 		/* what requests provoked is not about the destruction */
 		errors_before = errors_logged;
 	}
