@@ -66,7 +66,7 @@ fn examples() -> &'static Examples {
             let file = file.expect("directory entry");
             fs::copy(file.path(), www.join(file.file_name())).expect("copy of the site");
         }
-        let big = File::create(www.join("big.bin")).expect("big file");
+        let big = File::create(www.join("big.txt")).expect("big file");
         big.set_len(256 << 20).expect("sparse file");
         Examples::serving("browser-examples", &www)
     })

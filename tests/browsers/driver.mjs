@@ -105,13 +105,17 @@ function timings() {
 // flow-control windows and stay open for as long as the page lives.
 async function stall(count) {
   globalThis.unread = await Promise.all(
-    Array.from({ length: count }, (_, n) => fetch(`big.bin?${n}`, { cache: "no-store" })),
+    Array.from({ length: count }, (_, n) => fetch(`big.txt?${n}`, { cache: "no-store" })),
   );
   return globalThis.unread.map(({ status }) => status);
 }
 
 async function loadPage(browser) {
   const page = await browser.newPage();
+  const failures = [];
+  page.on("requestfailed", (request) => {
+    failures.push(`${request.url()}: ${request.failure()?.errorText}`);
+  });
   for (let load = 0; load < LOADS; load++) {
     await page.setCacheEnabled(false);
     await page.goto(url, { waitUntil: "load", timeout: 30_000 });
@@ -119,6 +123,9 @@ async function loadPage(browser) {
     await page.waitForSelector("html.ready", { timeout: 30_000 });
     const text = await page.evaluate(() => document.body.innerText);
     report("loaded", { resources: await page.evaluate(timings), text });
+    if (failures.length > 0) {
+      throw new Error(`load ${load}: ${failures.join(", ")}`);
+    }
   }
   await page.screenshot({ path: screenshot });
   await browser.close();
