@@ -1,7 +1,5 @@
 //! Validators of a file: its etag, and whether the copy that the client has is still good.
 
-use std::time::{Duration, SystemTime};
-
 /// The etag of a file in lws's form: size and modification time in hexadecimal, without quotes.
 #[must_use]
 pub fn etag(size: u64, mtime_secs: i64) -> String {
@@ -26,23 +24,6 @@ pub fn if_none_match(header: &[u8], etag: &str) -> bool {
         rest = after.trim_ascii_start();
     }
     false
-}
-
-/// Whether a file last changed at `mtime_secs` is not newer than an `If-Modified-Since` date (RFC 9110 §13.1.3).
-///
-/// A date that cannot be read is as if it were not there. Not to be asked when there is an `If-None-Match`.
-#[must_use]
-pub fn if_modified_since(header: &[u8], mtime_secs: i64) -> bool {
-    let Some(date) =
-        std::str::from_utf8(header).ok().and_then(|text| httpdate::parse_http_date(text.trim()).ok())
-    else {
-        return false;
-    };
-    let Ok(mtime_secs) = u64::try_from(mtime_secs) else {
-        // The date cannot be before 1970, the file is.
-        return true;
-    };
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(mtime_secs)).is_some_and(|mtime| mtime <= date)
 }
 
 /// The first tag of a non-empty list, without `W/` and quotes, and what follows its comma.
@@ -113,23 +94,6 @@ mod tests {
             ",,,".to_owned(),
         ] {
             assert!(!if_none_match(header.as_bytes(), TAG), "{header}");
-        }
-    }
-
-    #[test]
-    fn dates_compare_to_the_second() {
-        let at = 784_111_777;
-        for date in
-            ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", " Sun Nov  6 08:49:37 1994"]
-        {
-            assert!(if_modified_since(date.as_bytes(), at), "{date}");
-            assert!(if_modified_since(date.as_bytes(), at - 1), "{date}");
-            assert!(!if_modified_since(date.as_bytes(), at + 1), "{date}");
-            assert!(if_modified_since(date.as_bytes(), -1), "{date}");
-            assert!(!if_modified_since(date.as_bytes(), i64::MAX), "{date}");
-        }
-        for bad in [&b""[..], b"yesterday", b"784111777", b"\xff", b"Sun, 06 Nov 1994 08:49:37"] {
-            assert!(!if_modified_since(bad, 0), "{bad:?}");
         }
     }
 
