@@ -1,7 +1,7 @@
 //! `struct lws_context_creation_info`, read: into what the engine understands, or into a refusal that names the field.
 
 use std::ffi::{CStr, c_char, c_void};
-use std::rc::Weak;
+use std::rc::{Rc, Weak};
 
 use super::callback::CCallback;
 use super::handle::{CContext, CVhost, text};
@@ -115,7 +115,7 @@ pub(super) unsafe fn context_config(info: &Info, event_lib_pt: usize) -> Result<
         },
         event_lib_pt,
         user: info.user.cast(),
-        foreign: Box::new(CContext { log_cx: info.log_cx }),
+        foreign: Box::new(CContext { log_cx: info.log_cx, suls: Rc::default() }),
     })
 }
 

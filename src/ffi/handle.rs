@@ -7,6 +7,7 @@
 use std::ffi::{CStr, c_char};
 use std::rc::{Rc, Weak};
 
+use super::timer::SulList;
 use super::types::{lws, lws_context, lws_log_cx, lws_protocols, lws_vhost};
 use crate::engine::context::Context;
 use crate::engine::vhost::Vhost;
@@ -104,6 +105,8 @@ pub(super) fn c_vhost(vhost: &Vhost) -> &CVhost {
 pub(super) struct CContext {
     /// `info.log_cx`, or NULL.
     pub(super) log_cx: *mut lws_log_cx,
+    /// The program's scheduled functions.
+    pub(super) suls: Rc<SulList>,
 }
 
 /// The C side of a context.

@@ -5,7 +5,7 @@ use std::ffi::c_int;
 use std::rc::Rc;
 
 use super::guard::guard;
-use super::handle::{context, wsi_cx};
+use super::handle::{c_context, context, wsi_cx};
 use super::types::*;
 use crate::engine::context::Context;
 use crate::engine::timer::{self, AppTimers, SECOND, Timeout, Usec};
@@ -18,15 +18,15 @@ const _: () = assert!(
 
 /// The program's scheduled functions: a sorted list through the program's own memory, of which no reference is kept.
 #[derive(Default)]
-struct SulList {
+pub(super) struct SulList {
     waiting: UnsafeCell<Dll2Owner>,
     /// Due ones that are about to be called; cancelling takes them out of here just as well.
     due: UnsafeCell<Dll2Owner>,
 }
 
 /// Gives a new context its list.
-pub(super) fn install(cx: &Rc<Context>) {
-    cx.timers.set_app(Box::new(SulList::default()));
+pub(super) fn install(cx: &Context) {
+    cx.timers.set_app(Box::new(Rc::clone(&c_context(cx).suls)));
 }
 
 fn due_at(sul: *mut Dll2) -> Usec {
@@ -48,7 +48,7 @@ impl SulList {
     }
 }
 
-impl AppTimers for SulList {
+impl AppTimers for Rc<SulList> {
     fn next(&self) -> Option<Usec> {
         // SAFETY: the list's own memory, used on the service thread only.
         let head = unsafe { (*self.waiting.get()).head };
@@ -92,11 +92,6 @@ impl AppTimers for SulList {
     }
 }
 
-/// The list of the context's one service thread.
-fn sul_list(cx: &Context) -> Option<*const SulList> {
-    cx.timers.app().map(|app| std::ptr::from_ref(app).cast::<SulList>())
-}
-
 /// Schedules `cb` to be called on the service thread in `us` microseconds, replacing what `sul` was scheduled for;
 /// `LWS_SET_TIMER_USEC_CANCEL` cancels. `sul` must have been zeroed once before its first use, and must be cancelled before
 /// its memory goes away. It is not scheduled any more when `cb` is called, so `cb` may schedule it again.
@@ -127,19 +122,9 @@ pub unsafe extern "C" fn lws_sul_schedule(
             }
             (*sul).cb = _cb;
             (*sul).us = (timer::now() as lws_usec_t).saturating_add(_us);
-            insert(&cx, sul);
+            c_context(&cx).suls.insert(sul);
         }
     });
-}
-
-/// # Safety
-/// As for [`SulList::insert`].
-unsafe fn insert(cx: &Context, sul: *mut lws_sorted_usec_list) {
-    if let Some(list) = sul_list(cx) {
-        // SAFETY: the list lives as long as the context, and is a `SulList` because `install` made it; the node is valid by
-        // the caller's promise.
-        unsafe { (*list).insert(sul) };
-    }
 }
 
 /// As `lws_sul_schedule()`, for systems that suspend; the same here.
@@ -176,7 +161,7 @@ pub unsafe extern "C" fn lws_sul2_schedule(
             && tsi == 0
         {
             // SAFETY: the caller's promise.
-            unsafe { insert(&cx, sul) };
+            unsafe { c_context(&cx).suls.insert(sul) };
         }
     });
 }
