@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char, c_void};
 use std::rc::{Rc, Weak};
 
 use super::callback::CCallback;
-use super::handle::{CContext, CVhost, text};
+use super::handle::{CContext, CVhost, LogCx, text};
 use super::types::*;
 use crate::engine::context::{Context, ContextConfig, CreateError};
 use crate::engine::dispatch::UserPtr;
@@ -115,7 +115,11 @@ pub(super) unsafe fn context_config(info: &Info, event_lib_pt: usize) -> Result<
         },
         event_lib_pt,
         user: info.user.cast(),
-        foreign: Box::new(CContext { log_cx: info.log_cx, suls: Rc::default() }),
+        foreign: Box::new(CContext {
+            // SAFETY: by contract it is NULL or outlives the context.
+            log_cx: unsafe { LogCx::new(info.log_cx) },
+            suls: Rc::default(),
+        }),
     })
 }
 
@@ -271,7 +275,7 @@ pub(super) unsafe fn vhost_config(info: &Info, context: Weak<Context>) -> Result
             foreign: Box::new(CVhost {
                 context,
                 protocols: table,
-                log_cx: info.log_cx,
+                log_cx: LogCx::new(info.log_cx),
                 iface,
                 name: std::ffi::CString::new(name.clone()).unwrap_or_default().into_boxed_c_str(),
                 tag: std::cell::OnceCell::new(),

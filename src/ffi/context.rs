@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::clock::LIBRARY_VERSION;
 use super::config::{context_config, vhost_config};
 use super::guard::guard;
-use super::handle::{c_context, context, context_ptr, log_cx_or_process, text};
+use super::handle::{c_context, context, context_ptr, text};
 use super::types::*;
 use crate::engine::context::{Context, CreateError, Ending};
 use crate::engine::event_loop::EventLoop;
@@ -127,7 +127,7 @@ pub unsafe extern "C" fn lwsl_context_get_cx(cx: *mut lws_context) -> *mut lws_l
     guard(super::log::process_cx(), || {
         // SAFETY: the caller's promise.
         let cx = unsafe { context(cx) };
-        cx.map_or(super::log::process_cx(), |cx| log_cx_or_process(c_context(&cx).log_cx))
+        cx.map_or(super::log::process_cx(), |cx| c_context(&cx).log_cx.as_ptr())
     })
 }
 

@@ -20,7 +20,7 @@ pub(super) struct CVhost {
     /// The program's table, copied: `lws_get_protocol` points into it.
     pub(super) protocols: Box<[lws_protocols]>,
     /// `info.log_cx`, or NULL.
-    pub(super) log_cx: *mut lws_log_cx,
+    pub(super) log_cx: LogCx,
     /// `iface`, for `lws_get_vhost_iface`.
     pub(super) iface: Option<Box<CStr>>,
     /// The name, for `lws_get_vhost_name`.
@@ -104,7 +104,7 @@ pub(super) fn c_vhost(vhost: &Vhost) -> &CVhost {
 /// What the C API keeps beside a context.
 pub(super) struct CContext {
     /// `info.log_cx`, or NULL.
-    pub(super) log_cx: *mut lws_log_cx,
+    pub(super) log_cx: LogCx,
     /// The program's scheduled functions.
     pub(super) suls: Rc<SulList>,
 }
@@ -114,9 +114,32 @@ pub(super) fn c_context(cx: &Context) -> &CContext {
     cx.config.foreign.downcast_ref().expect("contexts are made by the C API")
 }
 
-/// A log context, or the process's own for NULL.
-pub(super) fn log_cx_or_process(cx: *mut lws_log_cx) -> *mut lws_log_cx {
-    if cx.is_null() { super::log::process_cx() } else { cx }
+/// The log context that a context or vhost was given, counted as in use while it lives (a context that logs to a file
+/// opens it for its first user).
+pub(super) struct LogCx(*mut lws_log_cx);
+
+impl LogCx {
+    /// Counts a use of `cx`.
+    ///
+    /// # Safety
+    /// `cx` is NULL or a log context that outlives this.
+    pub(super) unsafe fn new(cx: *mut lws_log_cx) -> Self {
+        // SAFETY: the caller's promise; NULL is ignored.
+        unsafe { super::log::lwsl_refcount_cx(cx, 1) };
+        Self(cx)
+    }
+
+    /// The log context, or the process's own when none was given.
+    pub(super) fn as_ptr(&self) -> *mut lws_log_cx {
+        if self.0.is_null() { super::log::process_cx() } else { self.0 }
+    }
+}
+
+impl Drop for LogCx {
+    fn drop(&mut self) {
+        // SAFETY: the contract of `new`.
+        unsafe { super::log::lwsl_refcount_cx(self.0, -1) };
+    }
 }
 
 /// A C string as text: `None` for NULL, and for bytes that are not UTF-8 the nearest there is.

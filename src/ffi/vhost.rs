@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::config::vhost_config;
 use super::guard::guard;
-use super::handle::{c_vhost, context, log_cx_or_process, text, vhost, vhost_ptr, wsi, wsi_cx};
+use super::handle::{c_vhost, context, text, vhost, vhost_ptr, wsi, wsi_cx};
 use super::types::*;
 use crate::engine::vhost::Vhost;
 use crate::util::zeroed::Zeroed;
@@ -439,7 +439,7 @@ pub unsafe extern "C" fn lws_callback_vhost_protocols(
 
 /// The log context of a vhost: its own, else the process's.
 pub(super) fn log_cx(vhost: &Vhost) -> *mut lws_log_cx {
-    log_cx_or_process(c_vhost(vhost).log_cx)
+    c_vhost(vhost).log_cx.as_ptr()
 }
 
 /// The log context that lines about a vhost go to.
