@@ -5,6 +5,7 @@ use std::rc::Weak;
 
 use super::callback::CCallback;
 use super::handle::{CContext, CVhost, text};
+use super::privileges::Privileges;
 use super::types::*;
 use crate::engine::context::{Context, ContextConfig, CreateError};
 use crate::engine::dispatch::UserPtr;
@@ -115,7 +116,12 @@ pub(super) unsafe fn context_config(info: &Info, event_lib_pt: usize) -> Result<
         },
         event_lib_pt,
         user: info.user.cast(),
-        foreign: Box::new(CContext { log_cx: info.log_cx }),
+        foreign: Box::new(CContext {
+            log_cx: info.log_cx,
+            explicit_vhosts: info.options & LWS_SERVER_OPTION_EXPLICIT_VHOSTS != 0,
+            // SAFETY: the caller's promise.
+            privileges: unsafe { Privileges::read(info) }?,
+        }),
     })
 }
 
@@ -339,7 +345,7 @@ unsafe fn make_protocol(protocol: &lws_protocols, info: &Info) -> Result<Protoco
     let wanted = info.pvo.is_null() || options.is_some();
     Ok(Protocol {
         callback: Box::new(CCallback(protocol.callback)),
-        session_size: protocol.per_session_data_size,
+        session_size: protocol.per_session_data_size.into(),
         tx_packet_size: protocol.tx_packet_size,
         rx_buffer_size: protocol.rx_buffer_size,
         options: options.unwrap_or(std::ptr::null_mut()),

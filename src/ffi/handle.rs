@@ -7,6 +7,7 @@
 use std::ffi::{CStr, c_char};
 use std::rc::{Rc, Weak};
 
+use super::privileges::Privileges;
 use super::types::{lws, lws_context, lws_log_cx, lws_protocols, lws_vhost};
 use crate::engine::context::Context;
 use crate::engine::vhost::Vhost;
@@ -104,6 +105,10 @@ pub(super) fn c_vhost(vhost: &Vhost) -> &CVhost {
 pub(super) struct CContext {
     /// `info.log_cx`, or NULL.
     pub(super) log_cx: *mut lws_log_cx,
+    /// `LWS_SERVER_OPTION_EXPLICIT_VHOSTS` was given.
+    pub(super) explicit_vhosts: bool,
+    /// What the process is to become.
+    pub(super) privileges: Privileges,
 }
 
 /// The C side of a context.
