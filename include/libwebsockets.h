@@ -2953,6 +2953,15 @@ void lws_cmdline_option_handle_builtin(int argc, const char **argv, struct lws_c
 /// `info` is NULL or points to a structure as described.
 struct lws_context *lws_create_context(const struct lws_context_creation_info *info);
 
+/// For programs with `LWS_SERVER_OPTION_EXPLICIT_VHOSTS`, once they have created their vhosts: the process becomes the
+/// user and group that `info` asked for. Without that option `lws_create_context()` has done so already.
+///
+/// 0; 1 after an `LLL_ERR` line when the kernel refuses, and for NULL.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+int lws_finalize_startup(struct lws_context *context);
+
 /// The log context that lines about a context go to.
 ///
 /// The caller guarantees:
@@ -3032,11 +3041,39 @@ struct lws_context *lws_get_context(const struct lws *wsi);
 /// `buf` is NULL or has room for `len` bytes.
 size_t lws_get_random(struct lws_context *_context, void *buf, size_t len);
 
+/// Fills `dest` with `len - 1` random lower-case hex digits and a NUL: `len` bytes in all. 0; 1 when `dest` is NULL, `len` is 0,
+/// or there is no randomness, with an empty string in `dest` where there is room for one.
+///
+/// The caller guarantees:
+/// `dest` is NULL or has room for `len` bytes; `context` is not looked at.
+int lws_hex_random(struct lws_context *context,
+                   char *dest,
+                   size_t len);
+
 /// The host's name, NUL-terminated, for the life of the process.
 ///
 /// The caller guarantees:
 /// `context` is NULL or a context that has not been destroyed.
 const char *lws_canonical_hostname(struct lws_context *_context);
+
+/// Writes the time `*t` (seconds since 1970 UTC) into `buf` as `"Thu, 01 Jan 1970 00:00:00 GMT"`, NUL-terminated: 30 bytes.
+///
+/// 0; -1 with `buf` left alone when `len` is too small, the time is before 1970 or after 9999, and for NULL.
+///
+/// The caller guarantees:
+/// `buf` is NULL or has room for `len` bytes; `t` is NULL or readable.
+int lws_http_date_render_from_unix(char *buf,
+                                   size_t len,
+                                   const time_t *t);
+
+/// Reads a date of any of the three forms that HTTP knows from the `len` bytes at `b`, and sets `*t` to it: seconds since
+/// 1970 UTC. 0; -1 with `*t` left alone when it is no such date, and for NULL.
+///
+/// The caller guarantees:
+/// `b` is NULL or has `len` bytes; `t` is NULL or writable.
+int lws_http_date_parse_unix(const char *b,
+                             size_t len,
+                             time_t *t);
 
 /// Returns 1 if `d` is in no list, or is NULL; else 0.
 ///
@@ -3365,6 +3402,17 @@ int lws_serve_http_file(struct lws *wsi,
                         const char *content_type,
                         const char *other_headers,
                         int other_headers_len);
+
+/// The content type that `file` is served with below mount `m`, by its suffix: the mount's `extra_mimetypes` first, then the
+/// built-in table, then the mount's `"*"`. NULL when nothing fits: such a file is not served (415).
+///
+/// The text belongs to the mount, or to the library for good. `m` may be NULL for the built-in table alone; NULL for a NULL
+/// `file`.
+///
+/// The caller guarantees:
+/// `file` is NULL or a C string, `m` is NULL or a mount whose lists obey their contract.
+const char *lws_get_mimetype(const char *file,
+                             const struct lws_http_mount *m);
 
 /// Marks the transaction as one that has no end (server-sent events): it is not timed out. 0; 1 for NULL.
 ///
@@ -3774,7 +3822,8 @@ void lws_sul_schedule(struct lws_context *ctx,
                       sul_cb_t _cb,
                       lws_usec_t _us);
 
-/// As `lws_sul_schedule()`, for systems that suspend; the same here.
+/// As `lws_sul_schedule()`, for something that a system which suspends should wake up for: it counts in
+/// `lws_sul_earliest_wakeable_event()`, and is otherwise the same.
 ///
 /// The caller guarantees:
 /// As `lws_sul_schedule()`.
@@ -3784,11 +3833,22 @@ void lws_sul_schedule_wakesuspend(struct lws_context *ctx,
                                   sul_cb_t _cb,
                                   lws_usec_t _us);
 
-/// Schedules `sul` for the absolute time in `sul->us`, on the clock of `lws_now_usecs()`, with `sul->cb`.
+/// Sets `*pearliest` to when the first function is due that was scheduled with `lws_sul_schedule_wakesuspend()`, or with
+/// `LWSSULLI_WAKE_IF_SUSPENDED`, on the clock of `lws_now_usecs()`: a program that suspends the system sets its alarm to it.
+///
+/// 0; 1 with `*pearliest` left alone when there is none, and for NULL.
+///
+/// The caller guarantees:
+/// `ctx` is NULL or a context that has not been destroyed; `pearliest` is NULL or writable. Service thread only.
+int lws_sul_earliest_wakeable_event(struct lws_context *ctx,
+                                    lws_usec_t *pearliest);
+
+/// Schedules `sul` for the absolute time in `sul->us`, on the clock of `lws_now_usecs()`, with `sul->cb`. `flags` is
+/// `LWSSULLI_MISS_IF_SUSPENDED` or `LWSSULLI_WAKE_IF_SUSPENDED` (see `lws_sul_schedule_wakesuspend()`).
 ///
 /// The caller guarantees:
 /// As `lws_sul_schedule()`; `sul->cb` and `sul->us` are set.
-void lws_sul2_schedule(struct lws_context *context, int tsi, int _flags, lws_sorted_usec_list_t *sul);
+void lws_sul2_schedule(struct lws_context *context, int tsi, int flags, lws_sorted_usec_list_t *sul);
 
 /// Cancels `sul`; nothing happens if it is not scheduled, or NULL.
 ///
@@ -3931,6 +3991,27 @@ void *lws_protocol_vh_priv_zalloc(struct lws_vhost *vhost,
 /// As `lws_protocol_vh_priv_zalloc()`.
 void *lws_protocol_vh_priv_get(struct lws_vhost *vhost, const struct lws_protocols *prot);
 
+/// The memory (`lws_protocol_vh_priv_zalloc()`) of protocol `protname` on the first vhost whose options for that protocol
+/// (`info.pvo`) have an option `pvo_name` of value `pvo_value`; NULL when there is none, and for NULL.
+///
+/// The caller guarantees:
+/// `cx` is NULL or a live context, the others are NULL or C strings. Service thread only.
+void *lws_vhd_find_by_pvo(struct lws_context *cx,
+                          const char *protname,
+                          const char *pvo_name,
+                          const char *pvo_value);
+
+/// Changes how much session memory the protocol of `wsi` gets on its vhost, from now on, and returns the wsi's own: what it has
+/// if that is large enough, else, if it has none, `new_size` zeroed bytes.
+///
+/// For a protocol that only knows its size at run time. NULL when the wsi has less memory already (it stays valid), for a size
+/// of 0, for a wsi that is no connection (as in PROTOCOL_INIT; the new size counts all the same), and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+void *lws_adjust_protocol_psds(struct lws *wsi,
+                               size_t new_size);
+
 /// Asks for a writeable callback on every connection and stream that is bound to `protocol` on `vhost`. 0; -1 for NULL.
 ///
 /// The caller guarantees:
@@ -3972,6 +4053,13 @@ int lws_callback_all_protocol(struct lws_context *context, const struct lws_prot
 /// The caller guarantees:
 /// `wsi` is NULL or a wsi of a live context; `in` is what the callbacks expect. Service thread only.
 int lws_callback_vhost_protocols(struct lws *wsi, int reason, void *in, size_t len);
+
+/// Calls every protocol of `vh` once, with a wsi that stands for the vhost and is no connection; nonzero if one of them
+/// returned nonzero, which ends the round, and for NULL.
+///
+/// The caller guarantees:
+/// `vh` is NULL or a vhost of a live context; `in` is what the callbacks expect. Service thread only.
+int lws_callback_vhost_protocols_vhost(struct lws_vhost *vh, int reason, void *in, size_t len);
 
 /// The log context that lines about a vhost go to.
 ///
@@ -4123,6 +4211,27 @@ int lws_callback_on_writable(struct lws *wsi);
 /// The caller guarantees:
 /// `wsi` is NULL or a wsi of a live context. Service thread only.
 int lws_rx_flow_control(struct lws *wsi, int enable);
+
+/// Lets body data flow again (see `lws_rx_flow_control()`) to every wsi that is bound to `protocol`, on every vhost that has a
+/// protocol of that name. NULL is ignored.
+///
+/// The caller guarantees:
+/// `context` is NULL or a live context, `protocol` is NULL or a protocol. Service thread only.
+void lws_rx_flow_allow_all_protocol(const struct lws_context *context,
+                                    const struct lws_protocols *protocol);
+
+/// How many bytes the peer lets us send: -1, without limit, because `lws_write()` takes any number and keeps what the peer
+/// does not take yet. Writeable callbacks come when the peer takes more. -1 for NULL too.
+///
+/// The caller guarantees:
+/// None is needed; `wsi` is not looked at.
+lws_fileofs_t lws_get_peer_write_allowance(struct lws *_wsi);
+
+/// Whether a CGI process answers: 0, there is no CGI, as in Debian's build.
+///
+/// The caller guarantees:
+/// None is needed; `wsi` is not looked at.
+int lws_is_cgi(struct lws *_wsi);
 
 /// Closes a wsi; it is freed when no callback is on the stack any more. `reason` and `caller` are for the log.
 ///

@@ -482,12 +482,17 @@ impl Context {
 
     /// Tells one protocol something that concerns no connection, through the stand-in.
     pub fn tell_protocol(&self, vhost: &Rc<Vhost>, index: usize, reason: Reason, arg: Arg<'_>) -> i32 {
+        self.stand_in(vhost, index, |standin| self.dispatch(standin, reason, arg))
+    }
+
+    /// Runs `tell` with the stand-in bound to a protocol of `vhost`.
+    pub fn stand_in<R>(&self, vhost: &Rc<Vhost>, index: usize, tell: impl FnOnce(&Wsi) -> R) -> R {
         let standin = self.standin();
         let (vhost_before, protocol_before) = (standin.vhost(), standin.protocol.get());
         vhost.bound.set(vhost.bound.get() + 1);
         standin.bind_vhost(Some(Rc::clone(vhost)));
         standin.protocol.set(index);
-        let result = self.dispatch(standin, reason, arg);
+        let result = tell(standin);
         standin.bind_vhost(vhost_before);
         standin.protocol.set(protocol_before);
         vhost.bound.set(vhost.bound.get() - 1);

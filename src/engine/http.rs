@@ -11,7 +11,7 @@ use super::reason::Reason;
 use super::timer::Timeout;
 use super::vhost::Vhost;
 use super::write::Mode;
-use super::wsi::{Phase, Wsi};
+use super::wsi::{Phase, Role, Wsi};
 use crate::proto::http::header::{HeaderTable, Version};
 use crate::proto::http::method::Method;
 use crate::proto::http::mount::{self, Mount, MountKind};
@@ -168,12 +168,20 @@ impl Context {
         }
         let size = wsi
             .vhost()
-            .and_then(|vhost| Some(vhost.protocols.get(wsi.protocol.get())?.session_size))
+            .and_then(|vhost| Some(vhost.protocols.get(wsi.protocol.get())?.session_size.get()))
             .unwrap_or(0);
         if size > 0 {
             wsi.set_session(Some(Zeroed::new(size)));
             self.ledger.made(Kind::Session, size);
         }
+    }
+
+    /// The wsi's session memory, of at least `size` bytes; NULL when it has less, or none and can have none.
+    pub fn session_of_size(&self, wsi: &Wsi, size: usize) -> UserPtr {
+        if matches!(wsi.role.get(), Role::Connection | Role::Stream) && wsi.is_open() {
+            self.ensure_session(wsi);
+        }
+        if wsi.session_len() >= size { wsi.user.get() } else { std::ptr::null_mut() }
     }
 
     /// Binds the wsi to a protocol for this transaction, with fresh session memory.

@@ -21,7 +21,7 @@ pub struct Protocol {
     /// The program's function.
     pub callback: Box<dyn Callback>,
     /// Bytes of zeroed memory each session gets.
-    pub session_size: usize,
+    pub session_size: Cell<usize>,
     /// Output the program wants to hand over at once; `None` leaves it to the engine.
     pub tx_packet_size: usize,
     /// Most payload bytes per receive callback, or 0.

@@ -309,6 +309,11 @@ impl Wsi {
         self.session.borrow().is_some()
     }
 
+    /// Bytes of its session memory; 0 when it has none, or a pointer of the program's own.
+    pub fn session_len(&self) -> usize {
+        self.session.borrow().as_ref().map_or(0, Zeroed::len)
+    }
+
     /// The header table of the request in progress.
     pub fn ah(&self) -> Option<Rc<HeaderTable>> {
         self.http.ah.borrow().clone()

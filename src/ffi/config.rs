@@ -5,6 +5,7 @@ use std::rc::{Rc, Weak};
 
 use super::callback::CCallback;
 use super::handle::{CContext, CVhost, LogCx, text};
+use super::privileges::Privileges;
 use super::types::*;
 use crate::engine::context::{Context, ContextConfig, CreateError};
 use crate::engine::dispatch::UserPtr;
@@ -119,6 +120,9 @@ pub(super) unsafe fn context_config(info: &Info, event_lib_pt: usize) -> Result<
             // SAFETY: by contract it is NULL or outlives the context.
             log_cx: unsafe { LogCx::new(info.log_cx) },
             suls: Rc::default(),
+            explicit_vhosts: info.options & LWS_SERVER_OPTION_EXPLICIT_VHOSTS != 0,
+            // SAFETY: the caller's promise.
+            privileges: unsafe { Privileges::read(info) }?,
         }),
     })
 }
@@ -343,7 +347,7 @@ unsafe fn make_protocol(protocol: &lws_protocols, info: &Info) -> Result<Protoco
     let wanted = info.pvo.is_null() || options.is_some();
     Ok(Protocol {
         callback: Box::new(CCallback(protocol.callback)),
-        session_size: protocol.per_session_data_size,
+        session_size: protocol.per_session_data_size.into(),
         tx_packet_size: protocol.tx_packet_size,
         rx_buffer_size: protocol.rx_buffer_size,
         options: options.unwrap_or(std::ptr::null_mut()),

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::clock::LIBRARY_VERSION;
 use super::config::{context_config, vhost_config};
 use super::guard::guard;
-use super::handle::{c_context, context, context_ptr, text};
+use super::handle::{c_context, context, context_ptr};
 use super::types::*;
 use crate::engine::context::{Context, CreateError, Ending};
 use crate::engine::event_loop::EventLoop;
@@ -95,12 +95,12 @@ unsafe fn create(info: &lws_context_creation_info) -> Result<Rc<Context>, Create
 /// As [`create`].
 unsafe fn populate(cx: &Rc<Context>, info: &lws_context_creation_info) -> Result<(), CreateError> {
     cx.start()?;
+    // With explicit vhosts, those may want ports that only the privileged get: the program says when it has them.
     if info.options & LWS_SERVER_OPTION_EXPLICIT_VHOSTS == 0 {
         // SAFETY: the caller's promise.
         cx.create_vhost(unsafe { vhost_config(info, Rc::downgrade(cx)) }?)?;
+        c_context(cx).privileges.drop_to()?;
     }
-    // SAFETY: the caller's promise.
-    unsafe { drop_privileges(info) }?;
     cx.settle();
     match cx.ending() {
         Ending::No => Ok(()),
@@ -110,6 +110,32 @@ unsafe fn populate(cx: &Rc<Context>, info: &lws_context_creation_info) -> Result
             "called while the context was created",
         )),
     }
+}
+
+/// For programs with `LWS_SERVER_OPTION_EXPLICIT_VHOSTS`, once they have created their vhosts: the process becomes the
+/// user and group that `info` asked for. Without that option `lws_create_context()` has done so already.
+///
+/// 0; 1 after an `LLL_ERR` line when the kernel refuses, and for NULL.
+///
+/// # Safety
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_finalize_startup(context: *mut lws_context) -> c_int {
+    guard(1, || {
+        // SAFETY: the caller's promise.
+        let Some(cx) = (unsafe { self::context(context) }) else { return 1 };
+        let cx = c_context(&cx);
+        if !cx.explicit_vhosts {
+            return 0;
+        }
+        match cx.privileges.drop_to() {
+            Ok(()) => 0,
+            Err(error) => {
+                crate::log_err!("lws_finalize_startup: {error}");
+                1
+            }
+        }
+    })
 }
 
 /// A peer that has gone must not kill the program; lws has always done this for it.
@@ -172,42 +198,6 @@ fn raise_fd_limit(limit: u64) -> Result<(), CreateError> {
     let now = getrlimit(Resource::Nofile);
     let wanted = Rlimit { current: Some(limit), maximum: now.maximum.map(|maximum| maximum.max(limit)) };
     setrlimit(Resource::Nofile, wanted).map_err(|error| CreateError::new("rlimit_nofile", limit, error))
-}
-
-/// Becomes the user and group that `info` asks for, after the sockets have been bound.
-///
-/// # Safety
-/// The names are NULL or C strings.
-unsafe fn drop_privileges(info: &lws_context_creation_info) -> Result<(), CreateError> {
-    let mut uid = Some(info.uid).filter(|&id| id != 0 && id != uid_t::MAX);
-    let mut gid = Some(info.gid).filter(|&id| id != 0 && id != gid_t::MAX);
-    // SAFETY: the caller's promise.
-    let (user, group) = unsafe { (text(info.username), text(info.groupname)) };
-    if let Some(name) = group {
-        let group = uzers::get_group_by_name(&name)
-            .ok_or_else(|| CreateError::new("groupname", &name, "no such group"))?;
-        gid = Some(group.gid());
-    }
-    if let Some(name) = user {
-        let user = uzers::get_user_by_name(&name)
-            .ok_or_else(|| CreateError::new("username", &name, "no such user"))?;
-        uid = Some(user.uid());
-        gid = gid.or(Some(user.primary_group_id()));
-    }
-    let failed = |field: &'static str, id: u32| CreateError::new(field, id, std::io::Error::last_os_error());
-    if let Some(gid) = gid {
-        // SAFETY: plain system calls.
-        if unsafe { libc::setgroups(1, &raw const gid) != 0 || libc::setgid(gid) != 0 } {
-            return Err(failed("gid", gid));
-        }
-    }
-    if let Some(uid) = uid {
-        // SAFETY: a plain system call.
-        if unsafe { libc::setuid(uid) } != 0 {
-            return Err(failed("uid", uid));
-        }
-    }
-    Ok(())
 }
 
 /// Destroys a context: closes everything, tells the protocols, frees. Called from inside a callback or an event loop
@@ -351,6 +341,38 @@ pub unsafe extern "C" fn lws_get_random(_context: *mut lws_context, buf: *mut c_
     }
     filled
 }
+
+/// Fills `dest` with `len - 1` random lower-case hex digits and a NUL: `len` bytes in all. 0; 1 when `dest` is NULL, `len` is 0,
+/// or there is no randomness, with an empty string in `dest` where there is room for one.
+///
+/// # Safety
+/// `dest` is NULL or has room for `len` bytes; `context` is not looked at.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_hex_random(context: *mut lws_context, dest: *mut c_char, len: usize) -> c_int {
+    if dest.is_null() || len == 0 {
+        return 1;
+    }
+    let digits = len - 1;
+    let random = digits.div_ceil(2);
+    // SAFETY: `len` bytes are the caller's. Each random byte is read before the two digits made of it are written, which
+    // are never beyond it: the random bytes lie at the end.
+    unsafe {
+        let bytes = dest.cast::<u8>().add(len - random);
+        if lws_get_random(context, bytes.cast(), random) != random {
+            *dest = 0;
+            return 1;
+        }
+        for at in 0..digits {
+            let byte = bytes.add(at / 2).read();
+            let digit = if at % 2 == 0 { byte >> 4 } else { byte & 15 };
+            dest.add(at).write(HEX_DIGITS[usize::from(digit)] as c_char);
+        }
+        dest.add(digits).write(0);
+    }
+    0
+}
+
+const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// The host's name, NUL-terminated, for the life of the process.
 ///

@@ -7,6 +7,7 @@
 use std::ffi::{CStr, c_char};
 use std::rc::{Rc, Weak};
 
+use super::privileges::Privileges;
 use super::timer::SulList;
 use super::types::{lws, lws_context, lws_log_cx, lws_protocols, lws_vhost};
 use crate::engine::context::Context;
@@ -107,6 +108,10 @@ pub(super) struct CContext {
     pub(super) log_cx: LogCx,
     /// The program's scheduled functions.
     pub(super) suls: Rc<SulList>,
+    /// `LWS_SERVER_OPTION_EXPLICIT_VHOSTS` was given.
+    pub(super) explicit_vhosts: bool,
+    /// What the process is to become.
+    pub(super) privileges: Privileges,
 }
 
 /// The C side of a context.

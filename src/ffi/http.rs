@@ -8,6 +8,7 @@ use super::guard::guard;
 use super::handle::{text, wsi_cx};
 use super::headers::{build, bytes};
 use super::types::*;
+use crate::proto::http::mime::{self, Choice};
 
 /// The program has answered the request. On a kept HTTP/1 connection the next one is served, after the rest of this
 /// request's body, if any, has been thrown away; a stream ends.
@@ -100,6 +101,39 @@ pub unsafe extern "C" fn lws_serve_http_file(
                     crate::log_err!("{}: lws_serve_http_file {}: {error}", wsi.tag(), path.display());
                     -1
                 }
+            }
+        }
+    })
+}
+
+/// The content type that `file` is served with below mount `m`, by its suffix: the mount's `extra_mimetypes` first, then the
+/// built-in table, then the mount's `"*"`. NULL when nothing fits: such a file is not served (415).
+///
+/// The text belongs to the mount, or to the library for good. `m` may be NULL for the built-in table alone; NULL for a NULL
+/// `file`.
+///
+/// # Safety
+/// `file` is NULL or a C string, `m` is NULL or a mount whose lists obey their contract.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_get_mimetype(file: *const c_char, m: *const lws_http_mount) -> *const c_char {
+    guard(std::ptr::null(), || {
+        if file.is_null() {
+            return std::ptr::null();
+        }
+        // SAFETY: the caller's promise.
+        unsafe {
+            let first = m.as_ref().map_or(std::ptr::null(), |mount| mount.extra_mimetypes);
+            let own = std::iter::successors(first.as_ref(), |pair| pair.next.as_ref());
+            let suffixes = own.clone().map(|pair| match pair.name.as_ref() {
+                Some(name) => CStr::from_ptr(name).to_bytes(),
+                None => b"",
+            });
+            match mime::choose(CStr::from_ptr(file).to_bytes(), suffixes) {
+                Some(Choice::Own(index)) => {
+                    own.clone().nth(index).map_or(std::ptr::null(), |pair| pair.value)
+                }
+                Some(Choice::BuiltIn(mime)) => mime.as_ptr(),
+                None => std::ptr::null(),
             }
         }
     })

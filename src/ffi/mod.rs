@@ -7,12 +7,14 @@ mod callback;
 mod config;
 mod guard;
 mod handle;
+mod privileges;
 
 pub mod address;
 pub mod base64;
 pub mod clock;
 pub mod cmdline;
 pub mod context;
+pub mod date;
 pub mod dll2;
 pub mod headers;
 pub mod http;

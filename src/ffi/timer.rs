@@ -20,6 +20,8 @@ const _: () = assert!(
 #[derive(Default)]
 pub(super) struct SulList {
     waiting: UnsafeCell<Dll2Owner>,
+    /// Those of them that a system which suspends should wake up for.
+    waking: UnsafeCell<Dll2Owner>,
     /// Due ones that are about to be called; cancelling takes them out of here just as well.
     due: UnsafeCell<Dll2Owner>,
 }
@@ -37,32 +39,41 @@ fn due_at(sul: *mut Dll2) -> Usec {
 impl SulList {
     /// # Safety
     /// `sul` is valid and stays so until it fires or is cancelled.
-    unsafe fn insert(&self, sul: *mut lws_sorted_usec_list) {
+    unsafe fn insert(&self, sul: *mut lws_sorted_usec_list, wakes: bool) {
         let at = due_at(sul.cast());
+        let list = if wakes { &self.waking } else { &self.waiting };
         // SAFETY: the caller's promise for the node; the lists hold only such nodes.
         unsafe {
             Dll2::remove(sul.cast());
             let _detached =
-                Dll2Owner::add_sorted_from_tail(self.waiting.get(), sul.cast(), |other| due_at(other) <= at);
+                Dll2Owner::add_sorted_from_tail(list.get(), sul.cast(), |other| due_at(other) <= at);
         }
+    }
+
+    /// The one that is due first.
+    fn first(&self) -> Option<*mut Dll2> {
+        // SAFETY: the lists' own memory, used on the service thread only.
+        let heads = unsafe { [(*self.waiting.get()).head, (*self.waking.get()).head] };
+        heads.into_iter().filter(|head| !head.is_null()).min_by_key(|&head| due_at(head))
+    }
+
+    /// When the first of those is due that a suspended system should wake up for.
+    fn first_waking(&self) -> Option<Usec> {
+        // SAFETY: as above.
+        let head = unsafe { (*self.waking.get()).head };
+        (!head.is_null()).then(|| due_at(head))
     }
 }
 
 impl AppTimers for Rc<SulList> {
     fn next(&self) -> Option<Usec> {
-        // SAFETY: the list's own memory, used on the service thread only.
-        let head = unsafe { (*self.waiting.get()).head };
-        (!head.is_null()).then(|| due_at(head))
+        self.first().map(due_at)
     }
 
     fn run_due(&self, cx: &Context, now: Usec) {
         // SAFETY: nodes are valid while they are linked; one that a callback frees has been cancelled before.
         unsafe {
-            loop {
-                let head = (*self.waiting.get()).head;
-                if head.is_null() || due_at(head) > now {
-                    break;
-                }
+            while let Some(head) = self.first().filter(|&head| due_at(head) <= now) {
                 Dll2::remove(head);
                 let _detached = Dll2Owner::add_tail(self.due.get(), head);
             }
@@ -81,7 +92,7 @@ impl AppTimers for Rc<SulList> {
     }
 
     fn clear(&self) {
-        for list in [&self.waiting, &self.due] {
+        for list in [&self.waiting, &self.waking, &self.due] {
             // SAFETY: as above.
             unsafe {
                 while !(*list.get()).head.is_null() {
@@ -115,19 +126,33 @@ pub unsafe extern "C" fn lws_sul_schedule(
             return;
         }
         // SAFETY: the caller's promise.
-        unsafe {
-            if _us == LWS_SET_TIMER_USEC_CANCEL {
-                lws_sul_cancel(sul);
-                return;
-            }
-            (*sul).cb = _cb;
-            (*sul).us = (timer::now() as lws_usec_t).saturating_add(_us);
-            c_context(&cx).suls.insert(sul);
-        }
+        unsafe { schedule(&cx, sul, _cb, _us, false) };
     });
 }
 
-/// As `lws_sul_schedule()`, for systems that suspend; the same here.
+/// # Safety
+/// As for [`SulList::insert`].
+unsafe fn schedule(
+    cx: &Context,
+    sul: *mut lws_sorted_usec_list_t,
+    callback: sul_cb_t,
+    us: lws_usec_t,
+    wakes: bool,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if us == LWS_SET_TIMER_USEC_CANCEL {
+            lws_sul_cancel(sul);
+            return;
+        }
+        (*sul).cb = callback;
+        (*sul).us = (timer::now() as lws_usec_t).saturating_add(us);
+        c_context(cx).suls.insert(sul, wakes);
+    }
+}
+
+/// As `lws_sul_schedule()`, for something that a system which suspends should wake up for: it counts in
+/// `lws_sul_earliest_wakeable_event()`, and is otherwise the same.
 ///
 /// # Safety
 /// As `lws_sul_schedule()`.
@@ -139,11 +164,47 @@ pub unsafe extern "C" fn lws_sul_schedule_wakesuspend(
     _cb: sul_cb_t,
     _us: lws_usec_t,
 ) {
-    // SAFETY: the caller's promise.
-    unsafe { lws_sul_schedule(ctx, tsi, sul, _cb, _us) }
+    guard((), || {
+        // SAFETY: the caller's promise.
+        if let Some(cx) = unsafe { context(ctx) }
+            && !sul.is_null()
+            && tsi == 0
+        {
+            // SAFETY: the caller's promise.
+            unsafe { schedule(&cx, sul, _cb, _us, true) };
+        }
+    });
 }
 
-/// Schedules `sul` for the absolute time in `sul->us`, on the clock of `lws_now_usecs()`, with `sul->cb`.
+/// Sets `*pearliest` to when the first function is due that was scheduled with `lws_sul_schedule_wakesuspend()`, or with
+/// `LWSSULLI_WAKE_IF_SUSPENDED`, on the clock of `lws_now_usecs()`: a program that suspends the system sets its alarm to it.
+///
+/// 0; 1 with `*pearliest` left alone when there is none, and for NULL.
+///
+/// # Safety
+/// `ctx` is NULL or a context that has not been destroyed; `pearliest` is NULL or writable. Service thread only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_sul_earliest_wakeable_event(
+    ctx: *mut lws_context,
+    pearliest: *mut lws_usec_t,
+) -> c_int {
+    guard(1, || {
+        // SAFETY: the caller's promise.
+        let (Some(cx), Some(earliest)) = (unsafe { context(ctx) }, unsafe { pearliest.as_mut() }) else {
+            return 1;
+        };
+        match c_context(&cx).suls.first_waking() {
+            Some(at) => {
+                *earliest = at as lws_usec_t;
+                0
+            }
+            None => 1,
+        }
+    })
+}
+
+/// Schedules `sul` for the absolute time in `sul->us`, on the clock of `lws_now_usecs()`, with `sul->cb`. `flags` is
+/// `LWSSULLI_MISS_IF_SUSPENDED` or `LWSSULLI_WAKE_IF_SUSPENDED` (see `lws_sul_schedule_wakesuspend()`).
 ///
 /// # Safety
 /// As `lws_sul_schedule()`; `sul->cb` and `sul->us` are set.
@@ -151,7 +212,7 @@ pub unsafe extern "C" fn lws_sul_schedule_wakesuspend(
 pub unsafe extern "C" fn lws_sul2_schedule(
     context: *mut lws_context,
     tsi: c_int,
-    _flags: c_int,
+    flags: c_int,
     sul: *mut lws_sorted_usec_list_t,
 ) {
     guard((), || {
@@ -161,7 +222,7 @@ pub unsafe extern "C" fn lws_sul2_schedule(
             && tsi == 0
         {
             // SAFETY: the caller's promise.
-            unsafe { c_context(&cx).suls.insert(sul) };
+            unsafe { c_context(&cx).suls.insert(sul, flags & LWSSULLI_WAKE_IF_SUSPENDED != 0) };
         }
     });
 }

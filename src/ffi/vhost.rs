@@ -1,6 +1,6 @@
 //! Virtual hosts and their protocols.
 
-use std::ffi::{CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::{null, null_mut};
 use std::rc::Rc;
 
@@ -273,10 +273,71 @@ pub unsafe extern "C" fn lws_protocol_vh_priv_get(
     })
 }
 
+/// The memory (`lws_protocol_vh_priv_zalloc()`) of protocol `protname` on the first vhost whose options for that protocol
+/// (`info.pvo`) have an option `pvo_name` of value `pvo_value`; NULL when there is none, and for NULL.
+///
+/// # Safety
+/// `cx` is NULL or a live context, the others are NULL or C strings. Service thread only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_vhd_find_by_pvo(
+    cx: *mut lws_context,
+    protname: *const c_char,
+    pvo_name: *const c_char,
+    pvo_value: *const c_char,
+) -> *mut c_void {
+    guard(null_mut(), || {
+        // SAFETY: the caller's promise; options are lists of the program's that live as long as the vhost.
+        unsafe {
+            let (Some(cx), Some(protocol)) = (context(cx), text(protname)) else { return null_mut() };
+            if pvo_value.is_null() {
+                return null_mut();
+            }
+            let wanted = CStr::from_ptr(pvo_value);
+            for vhost in cx.vhosts() {
+                let Some(index) = vhost.protocol(&protocol) else { continue };
+                let protocol = &vhost.protocols[index];
+                let option = super::pvo::lws_pvo_search(protocol.options.cast_const().cast(), pvo_name);
+                let value = option.as_ref().map_or(null(), |option| option.value);
+                if !value.is_null() && CStr::from_ptr(value) == wanted {
+                    return protocol
+                        .private
+                        .borrow()
+                        .as_ref()
+                        .map_or(null_mut(), |block| block.as_ptr().cast());
+                }
+            }
+            null_mut()
+        }
+    })
+}
+
+/// Changes how much session memory the protocol of `wsi` gets on its vhost, from now on, and returns the wsi's own: what it has
+/// if that is large enough, else, if it has none, `new_size` zeroed bytes.
+///
+/// For a protocol that only knows its size at run time. NULL when the wsi has less memory already (it stays valid), for a size
+/// of 0, for a wsi that is no connection (as in PROTOCOL_INIT; the new size counts all the same), and for NULL.
+///
+/// # Safety
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_adjust_protocol_psds(wsi: *mut lws, new_size: usize) -> *mut c_void {
+    guard(null_mut(), || {
+        // SAFETY: the caller's promise.
+        let Some((wsi, cx)) = (unsafe { wsi_cx(wsi) }) else { return null_mut() };
+        let Some(vhost) = wsi.vhost() else { return null_mut() };
+        let Some(protocol) = vhost.protocols.get(wsi.protocol.get()) else { return null_mut() };
+        protocol.session_size.set(new_size);
+        if new_size == 0 { null_mut() } else { cx.session_of_size(wsi, new_size).cast() }
+    })
+}
+
 // ---- telling many ----
 
 /// Every wsi that is bound to `protocol` on `vhost`.
-unsafe fn each_bound(
+///
+/// # Safety
+/// `protocol` is NULL or a protocol.
+pub(super) unsafe fn each_bound(
     vhost: &Rc<Vhost>,
     protocol: *const lws_protocols,
     mut each: impl FnMut(&crate::engine::wsi::Wsi),
@@ -432,6 +493,37 @@ pub unsafe extern "C" fn lws_callback_vhost_protocols(
         }
         cx.settle();
         0
+    })
+}
+
+/// Calls every protocol of `vh` once, with a wsi that stands for the vhost and is no connection; nonzero if one of them
+/// returned nonzero, which ends the round, and for NULL.
+///
+/// # Safety
+/// `vh` is NULL or a vhost of a live context; `in` is what the callbacks expect. Service thread only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_callback_vhost_protocols_vhost(
+    vh: *mut lws_vhost,
+    reason: c_int,
+    r#in: *mut c_void,
+    len: usize,
+) -> c_int {
+    guard(1, || {
+        // SAFETY: the caller's promise.
+        let Some(vhost) = (unsafe { vhost(vh) }) else { return 1 };
+        let Some(cx) = c_vhost(&vhost).context.upgrade() else { return 1 };
+        let refused = (0..vhost.protocols.len()).any(|index| {
+            cx.stand_in(&vhost, index, |standin| {
+                let Some(callback) = c_vhost(&vhost).protocols[index].callback else { return false };
+                // SAFETY: the program promised the callback's signature.
+                let tell = || unsafe {
+                    callback(super::handle::wsi_ptr(standin), reason as u32, null_mut(), r#in, len)
+                };
+                cx.outside(tell) != 0
+            })
+        });
+        cx.settle();
+        refused.into()
     })
 }
 

@@ -232,6 +232,45 @@ pub unsafe extern "C" fn lws_rx_flow_control(wsi: *mut lws, enable: c_int) -> c_
     })
 }
 
+/// Lets body data flow again (see `lws_rx_flow_control()`) to every wsi that is bound to `protocol`, on every vhost that has a
+/// protocol of that name. NULL is ignored.
+///
+/// # Safety
+/// `context` is NULL or a live context, `protocol` is NULL or a protocol. Service thread only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_rx_flow_allow_all_protocol(
+    context: *const lws_context,
+    protocol: *const lws_protocols,
+) {
+    guard((), || {
+        // SAFETY: the caller's promise.
+        let Some(cx) = (unsafe { super::handle::context(context) }) else { return };
+        for vhost in cx.vhosts() {
+            // SAFETY: the caller's promise.
+            unsafe { super::vhost::each_bound(&vhost, protocol, |wsi| cx.rx_flow_control(wsi, true)) };
+        }
+    });
+}
+
+/// How many bytes the peer lets us send: -1, without limit, because `lws_write()` takes any number and keeps what the peer
+/// does not take yet. Writeable callbacks come when the peer takes more. -1 for NULL too.
+///
+/// # Safety
+/// None is needed; `wsi` is not looked at.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_get_peer_write_allowance(_wsi: *mut lws) -> lws_fileofs_t {
+    -1
+}
+
+/// Whether a CGI process answers: 0, there is no CGI, as in Debian's build.
+///
+/// # Safety
+/// None is needed; `wsi` is not looked at.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_is_cgi(_wsi: *mut lws) -> c_int {
+    0
+}
+
 /// Closes a wsi; it is freed when no callback is on the stack any more. `reason` and `caller` are for the log.
 ///
 /// # Safety

@@ -1,27 +1,29 @@
 //! The content type of a file by its suffix.
 
+use std::ffi::CStr;
+
 /// What lws serves files as. The two odd ones (`.otf`, `.ttf`) are as measured: a program that wants others says so
 /// in its mount.
-const BUILT_IN: [(&str, &str); 19] = [
-    (".html", "text/html"),
-    (".htm", "text/html"),
-    (".js", "text/javascript"),
-    (".css", "text/css"),
-    (".png", "image/png"),
-    (".jpg", "image/jpeg"),
-    (".jpeg", "image/jpeg"),
-    (".ico", "image/x-icon"),
-    (".gif", "image/gif"),
-    (".svg", "image/svg+xml"),
-    (".ttf", "application/x-font-ttf"),
-    (".otf", "application/font-woff"),
-    (".woff", "application/font-woff"),
-    (".woff2", "application/font-woff2"),
-    (".gz", "application/gzip"),
-    (".txt", "text/plain"),
-    (".xml", "application/xml"),
-    (".json", "application/json"),
-    (".mjs", "text/javascript"),
+const BUILT_IN: [(&str, &CStr); 19] = [
+    (".html", c"text/html"),
+    (".htm", c"text/html"),
+    (".js", c"text/javascript"),
+    (".css", c"text/css"),
+    (".png", c"image/png"),
+    (".jpg", c"image/jpeg"),
+    (".jpeg", c"image/jpeg"),
+    (".ico", c"image/x-icon"),
+    (".gif", c"image/gif"),
+    (".svg", c"image/svg+xml"),
+    (".ttf", c"application/x-font-ttf"),
+    (".otf", c"application/font-woff"),
+    (".woff", c"application/font-woff"),
+    (".woff2", c"application/font-woff2"),
+    (".gz", c"application/gzip"),
+    (".txt", c"text/plain"),
+    (".xml", c"application/xml"),
+    (".json", c"application/json"),
+    (".mjs", c"text/javascript"),
 ];
 
 /// The content type of `filename` (`lws_get_mimetype`); `None` is not served (415).
@@ -31,18 +33,37 @@ const BUILT_IN: [(&str, &str); 19] = [
 /// front of it.
 #[must_use]
 pub fn mime_type<'a>(filename: &str, extra: &'a [(String, String)]) -> Option<&'a str> {
-    let has_suffix = |suffix: &str| {
-        let (name, suffix) = (filename.as_bytes(), suffix.as_bytes());
-        name.len() > suffix.len() && name[name.len() - suffix.len()..].eq_ignore_ascii_case(suffix)
+    let suffixes = extra.iter().map(|(suffix, _)| suffix.as_bytes());
+    Some(match choose(filename.as_bytes(), suffixes)? {
+        Choice::Own(index) => &extra[index].1,
+        Choice::BuiltIn(mime) => mime.to_str().expect("the table is ASCII"),
+    })
+}
+
+/// Where a content type comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// The mount's own pair of this index.
+    Own(usize),
+    /// The built-in table.
+    BuiltIn(&'static CStr),
+}
+
+/// [`mime_type`], given the suffixes of the mount's own pairs only.
+#[must_use]
+pub fn choose<'a>(filename: &[u8], own: impl Iterator<Item = &'a [u8]> + Clone) -> Option<Choice> {
+    let has_suffix = |suffix: &[u8]| {
+        filename.len() > suffix.len()
+            && filename[filename.len() - suffix.len()..].eq_ignore_ascii_case(suffix)
     };
-    let own = extra.iter().filter(|(suffix, _)| suffix != "*").find(|(suffix, _)| has_suffix(suffix));
-    if let Some((_, mime)) = own {
-        return Some(mime);
+    if let Some(index) = own.clone().position(|suffix| suffix != b"*" && has_suffix(suffix)) {
+        return Some(Choice::Own(index));
     }
-    if let Some((_, mime)) = BUILT_IN.iter().find(|(suffix, _)| has_suffix(suffix)) {
-        return Some(mime);
+    if let Some((_, mime)) = BUILT_IN.iter().find(|(suffix, _)| has_suffix(suffix.as_bytes())) {
+        return Some(Choice::BuiltIn(mime));
     }
-    extra.iter().find(|(suffix, _)| suffix == "*").map(|(_, mime)| mime.as_str())
+    let mut own = own;
+    own.position(|suffix| suffix == b"*").map(Choice::Own)
 }
 
 #[cfg(test)]
