@@ -107,6 +107,14 @@ impl Net {
         self.tx.len() + protocol + self.tls.as_ref().map_or(0, |tls| tls.pending_output())
     }
 
+    /// Input that waits in memory, because the protocol cannot take it now.
+    fn unparsed(&self) -> usize {
+        match &self.speaks {
+            Speaks::H2(h2) => h2.input_len(),
+            _ => self.rx.len(),
+        }
+    }
+
     /// Whether it speaks HTTP/2.
     pub fn is_h2(&self) -> bool {
         matches!(self.speaks, Speaks::H2(_))
@@ -383,7 +391,7 @@ impl Context {
                     Farewell::Flushing => true,
                     Farewell::Lingering => false,
                 };
-                (net.blocked, net.more, !(net.eof || held_back || net.rx.len() >= READ_PER_TURN))
+                (net.blocked, net.more, !(net.eof || held_back || net.unparsed() >= READ_PER_TURN))
             })
         });
         let mut want = 0;
