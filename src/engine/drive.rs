@@ -175,7 +175,7 @@ impl Context {
         wsi.http.keep_alive.set(info.keep_alive);
         wsi.http.expects_continue.set(info.expect_continue);
         wsi.http.empty_body.set(info.body == h1::BodyLength::Length(0));
-        let has_body = !matches!(info.body, h1::BodyLength::None | h1::BodyLength::Length(0));
+        let has_body = info.body != h1::BodyLength::None;
         self.begin_request(wsi, has_body);
     }
 
@@ -475,22 +475,20 @@ impl Context {
         stream_core(wsi, |core| core.h2.release(len));
     }
 
-    fn body_complete(&self, wsi: &Wsi) {
+    /// All of the body has come. An explicitly empty one is told as an empty piece first, and for POST only.
+    pub(super) fn body_complete(&self, wsi: &Wsi) {
         wsi.http.phase.set(Phase::Answer);
         self.set_timeout(wsi, Timeout::None, 0);
-        if wsi.http.completed.get() {
-            return;
+        if wsi.http.empty_body.get() {
+            if wsi.ah().is_none_or(|ah| ah.method() != Method::Post) {
+                return;
+            }
+            let result = self.dispatch(wsi, Reason::HttpBody, Arg::Null);
+            self.after_callback(wsi, result);
         }
-        let result = self.dispatch(wsi, Reason::HttpBodyCompletion, Arg::Null);
-        self.after_callback(wsi, result);
-    }
-
-    /// An explicitly empty body is told as an empty piece and its completion.
-    pub(super) fn tell_empty_body(&self, wsi: &Wsi) {
-        let result = self.dispatch(wsi, Reason::HttpBody, Arg::Null);
-        self.after_callback(wsi, result);
         if wsi.is_open() && !wsi.http.completed.get() {
-            self.body_complete(wsi);
+            let result = self.dispatch(wsi, Reason::HttpBodyCompletion, Arg::Null);
+            self.after_callback(wsi, result);
         }
     }
 

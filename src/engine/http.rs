@@ -47,13 +47,12 @@ impl Context {
             self.after_callback(wsi, -1);
             return;
         }
-        let empty = wsi.http.empty_body.get() && wsi.ah().is_some_and(|ah| ah.method() == Method::Post);
         wsi.http.phase.set(if has_body { Phase::Body } else { Phase::Answer });
         if has_body {
             self.send_continue(wsi);
-        } else if empty && !wsi.http.completed.get() && wsi.http.file.borrow().is_none() {
-            self.tell_empty_body(wsi);
-        } else if matches!(wsi.deadlines.timeout.get(), Timeout::HttpContent) {
+        } else if wsi.http.empty_body.get() && !wsi.http.completed.get() {
+            self.body_complete(wsi);
+        } else if wsi.deadlines.timeout.get() == Timeout::HttpContent {
             self.set_timeout(wsi, Timeout::None, 0);
         }
     }
@@ -106,8 +105,7 @@ impl Context {
         if let Some(location) = mount_redirect(vhost, hit, ah, wsi) {
             return self.answer_redirect(wsi, 301, location.as_bytes());
         }
-        if hit.kind == MountKind::Callback || hit.protocol.is_some() {
-            let name = hit.protocol.as_deref().unwrap_or(&hit.origin);
+        if let Some(name) = hit.protocol_name() {
             let Some(index) = vhost.protocol(name) else {
                 crate::log_err!("{}: mount '{}': no protocol '{name}'", wsi.tag(), hit.mountpoint);
                 return Answer::Failed;

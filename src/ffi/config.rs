@@ -262,8 +262,8 @@ pub(super) unsafe fn vhost_config(info: &Info, context: Weak<Context>) -> Result
             h2c: true,
             sts: tls.is_some() && option(LWS_SERVER_OPTION_STS),
             tls,
+            mounts: mounts(info.mounts, &protocols)?,
             protocols,
-            mounts: mounts(info.mounts)?,
             headers: pairs(info.headers, "headers")?,
             server_string: text(info.server_string),
             error_document_404: text(info.error_document_404),
@@ -438,12 +438,19 @@ fn h2_settings(settings: &[u32; 7], limits: &HeaderLimits) -> Result<H2Settings>
     Ok(h2)
 }
 
-unsafe fn mounts(mut list: *const lws_http_mount) -> Result<Vec<Mount>> {
+unsafe fn mounts(mut list: *const lws_http_mount, protocols: &[Protocol]) -> Result<Vec<Mount>> {
     let mut out = Vec::new();
     // SAFETY: the list is NULL-terminated, by contract.
     while let Some(mount) = unsafe { list.as_ref() } {
         // SAFETY: the members are C strings and lists, by contract.
-        out.push(unsafe { read_mount(mount) }?);
+        let read = unsafe { read_mount(mount) }?;
+        if let Some(name) = read.protocol_name()
+            && protocols.iter().all(|protocol| protocol.name != name)
+        {
+            let reason = format!("the vhost has no protocol '{name}'");
+            return Err(CreateError::new("mounts", read.mountpoint, reason));
+        }
+        out.push(read);
         if out.len() == LIST_MAX {
             return Err(CreateError::new("mounts", out.len(), "the list has no end"));
         }

@@ -91,6 +91,9 @@ pub(super) fn parse(head: &[u8], limits: &HeaderLimits) -> Result<(HeaderTable, 
     let version = if minor == 0 { Version::Http10 } else { Version::Http11 };
     let method = Method::from_bytes(method.as_bytes())
         .ok_or(Reject::NotImplemented("method that lws does not know"))?;
+    if head.len() > limits.max_head_of(request.headers.len() + 1) {
+        return Err(Reject::HeadersTooLarge);
+    }
     let mut headers = HeaderMap::with_capacity(request.headers.len());
     let mut framing = Framing::default();
     for line in request.headers.iter() {

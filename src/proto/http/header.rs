@@ -41,13 +41,19 @@ impl HeaderLimits {
     /// The upper bound of `max_count`.
     pub const MOST_HEADERS: usize = 128;
 
-    /// Bytes that a whole head may have.
+    /// Bytes that any whole head may have; what one of so many lines may have is [`Self::max_head_of`].
+    #[must_use]
+    pub const fn max_head(&self) -> usize {
+        self.max_head_of(self.max_lines())
+    }
+
+    /// Bytes that a head of `lines` lines may have.
     ///
     /// lws counts only contents, not the names it knows nor what separates them; some 40 bytes a line for
     /// those accept at least every head that lws accepts.
     #[must_use]
-    pub const fn max_head(&self) -> usize {
-        self.max_bytes.saturating_add(self.max_lines().saturating_mul(40))
+    pub const fn max_head_of(&self, lines: usize) -> usize {
+        self.max_bytes.saturating_add(lines.saturating_mul(40))
     }
 
     /// Number of header lines that a head may have.
@@ -94,7 +100,8 @@ impl HeaderTable {
         let Target { path, query, .. } = checked_target(target.as_bytes(), method)?;
         check_authority(&parts.uri, &parts.headers)?;
         let content = content_of(&parts.headers);
-        if parts.headers.len() > limits.max_lines() || content + target.len() > limits.max_head() {
+        let lines = parts.headers.len();
+        if lines > limits.max_lines() || content + target.len() > limits.max_head_of(lines + 1) {
             return Err(Reject::HeadersTooLarge);
         }
         let uri = parts.uri.into_parts();

@@ -73,6 +73,13 @@ pub struct Mount {
 }
 
 impl Mount {
+    /// The protocol that the mount's requests are bound to, if it binds them.
+    #[must_use]
+    pub fn protocol_name(&self) -> Option<&str> {
+        let origin = (self.kind == MountKind::Callback).then_some(self.origin.as_str());
+        self.protocol.as_deref().or(origin)
+    }
+
     /// Whether `path` (decoded, without the NUL) is the mountpoint or below it.
     ///
     /// lws takes a mountpoint that ends in `/` for one name and so never matches what is below `/doc/`; here it
