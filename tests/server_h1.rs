@@ -167,7 +167,7 @@ fn the_header_limit_is_configurable() {
     let mut client = server.h1();
     client.send(request(500));
     assert_eq!(client.response().status, 200);
-    refused(&server, "over 1024", request(1_100).as_bytes(), &[431]);
+    refused(&server, "over 1024", request(1_200).as_bytes(), &[431]);
     server.finish();
 }
 
