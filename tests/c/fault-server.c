@@ -17,7 +17,7 @@
  *   --at=REASON       where the callback faults strike (http, body, body-completion, writeable,
  *                     closed, create, destroy, new-client, filter, cancelled, bind, drop, timer)
  *   --tls=CERT,KEY    a second vhost, with TLS
- *   --www=DIR --pool=N --slots=N --refuse-every=N
+ *   --www=DIR --pool=N --slots=N --refuse-every=N --timeout=SECONDS
  */
 #define _GNU_SOURCE
 #include <libwebsockets.h>
@@ -832,7 +832,7 @@ static void forget_ops(void)
 		ops.io = NULL;
 }
 
-static int create(const char *www, char *tls, int pool)
+static int create(const char *www, char *tls, int pool, unsigned int timeout)
 {
 	struct lws_context_creation_info info;
 	struct lws_vhost *plain, *secure = NULL;
@@ -851,6 +851,7 @@ static int create(const char *www, char *tls, int pool)
 	info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
 		       LWS_SERVER_OPTION_DISABLE_IPV6;
 	info.max_http_header_pool = (unsigned short)pool;
+	info.timeout_secs = timeout;
 	info.event_lib_custom = &evlib;
 	info.pcontext = &context;
 	context = lws_create_context(&info);
@@ -917,6 +918,7 @@ int main(int argc, char **argv)
 {
 	const char *www = ".", *v;
 	char *tls = NULL;
+	unsigned int timeout = 0;
 	int n, pool = 0, fds_before, errors_before;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -936,6 +938,8 @@ int main(int argc, char **argv)
 			www = v;
 		} else if ((v = value_of(argv[n], "--pool"))) {
 			pool = atoi(v);
+		} else if ((v = value_of(argv[n], "--timeout"))) {
+			timeout = (unsigned int)atoi(v);
 		} else if ((v = value_of(argv[n], "--slots"))) {
 			slots = (unsigned int)atoi(v);
 		} else if ((v = value_of(argv[n], "--refuse-every"))) {
@@ -950,7 +954,7 @@ int main(int argc, char **argv)
 
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	fds_before = open_fds();
-	if (create(www, tls, pool))
+	if (create(www, tls, pool, timeout))
 		return 2;
 	/* lines about what create refused are due */
 	errors_before = errors_logged;
