@@ -159,10 +159,7 @@ impl Context {
                 true
             }
             Some(Ok(h1::Event::BodyEnd)) => {
-                // An empty body was told with its request, which may be long done.
-                if wsi.http.phase.get() == Phase::Body {
-                    self.body_complete(wsi);
-                }
+                self.body_complete(wsi);
                 true
             }
             Some(Err(reject)) => {
