@@ -53,6 +53,12 @@ impl Program {
         self
     }
 
+    /// Runs it in `dir`.
+    pub(crate) fn in_dir(mut self, dir: &Path) -> Self {
+        self.command.current_dir(dir);
+        self
+    }
+
     pub(crate) fn start(mut self) -> Running {
         let mut child = self.command.spawn().unwrap_or_else(|e| panic!("cannot start {}: {e}", self.name));
         let stdin = child.stdin.take();
