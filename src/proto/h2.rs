@@ -162,6 +162,12 @@ impl H2Server {
         self.pipe.borrow().outbound.len()
     }
 
+    /// Bytes received and not yet looked at, because too much output waits.
+    #[must_use]
+    pub fn input_len(&self) -> usize {
+        self.pipe.borrow().inbound.len()
+    }
+
     /// Gives memory back that an idle connection does not need.
     pub fn shrink(&mut self) {
         let mut pipe = self.pipe.borrow_mut();
