@@ -3,15 +3,24 @@
 //! [`Context::close`] only marks; [`Context::reap`] does the work when no user code is on the stack. Whatever the
 //! loop's ops return, everything a wsi holds is given back here, once, in one order.
 
-use std::rc::Rc;
-
 use super::context::{Context, Ending};
 use super::dispatch::Arg;
 use super::ledger::Kind;
 use super::reason::Reason;
 use super::wsi::{Role, Wsi};
+use crate::util::slots::Id;
 
 impl Context {
+    /// The program's own wish to close `wsi`. What is not a connection's, a stream's or a listener's is ours to keep.
+    pub fn close_by_program(&self, wsi: &Wsi) {
+        if matches!(wsi.role.get(), Role::Standin | Role::Pipe) {
+            crate::log_err!("{}: cannot be closed", wsi.tag());
+            return;
+        }
+        self.close(wsi);
+        self.settle();
+    }
+
     /// Closes `wsi`: it takes no more work, and is freed as soon as no user code is on the stack.
     pub fn close(&self, wsi: &Wsi) {
         if wsi.begin_close() {
@@ -19,27 +28,38 @@ impl Context {
         }
     }
 
+    /// An internal error cut short what was being done for `wsi`: nobody knows in what state it is, so it goes.
+    pub fn close_after_panic(&self, wsi: &Wsi) {
+        if !matches!(wsi.role.get(), Role::Standin | Role::Pipe) {
+            self.close(wsi);
+        }
+        // Nobody may be on the stack to carry it out.
+        self.wake();
+    }
+
     /// Carries out the closes that are due.
     pub(super) fn reap(&self) {
         if self.in_user_code() {
             return;
         }
-        // A connection whose driver is on the stack stays until that returns.
-        let mut kept = Vec::new();
         while let Some(id) = self.next_closing() {
-            let Some(wsi) = self.wsi(id) else { continue };
-            let busy = wsi.driving.get();
-            if busy {
-                kept.push(id);
-            } else {
+            if let Some(wsi) = self.wsi(id) {
                 self.finish_close(wsi);
             }
         }
-        self.closing.borrow_mut().extend(kept);
     }
 
-    fn next_closing(&self) -> Option<crate::util::slots::Id> {
-        self.closing.borrow_mut().pop_front()
+    /// The next one due; a connection whose driver is on the stack stays until that returns.
+    fn next_closing(&self) -> Option<Id> {
+        let mut closing = self.closing.borrow_mut();
+        let at = closing.iter().position(|&id| self.wsi(id).is_none_or(|wsi| !wsi.driving.get()))?;
+        closing.remove(at)
+    }
+
+    /// At the context's end: whether it was open, or a close of it was cut short by an internal error.
+    fn close_now(&self, wsi: &Wsi) {
+        wsi.begin_close();
+        self.finish_close(wsi);
     }
 
     /// Takes a wsi down: callbacks in the recorded order, then the loop, the descriptor, the memory.
@@ -80,6 +100,10 @@ impl Context {
     /// Gives back everything a wsi holds that no callback needs to hear of.
     pub(super) fn discard(&self, wsi: &Wsi) {
         debug_assert!(!wsi.admitted.get(), "the loop is told before");
+        // User code for the last time; what follows finds everything that it may have left.
+        if !wsi.is_stream() {
+            self.outside(|| self.event_loop.destroyed(self, wsi));
+        }
         self.detach_ah(wsi);
         self.drop_session(wsi);
         self.forget_output(wsi);
@@ -89,9 +113,6 @@ impl Context {
         }
         if let Some(vhost) = wsi.bind_vhost(None) {
             self.end_vhost_if_unused(&vhost);
-        }
-        if !wsi.is_stream() {
-            self.outside(|| self.event_loop.destroyed(self, wsi));
         }
         self.free_wsi(wsi);
     }
@@ -134,9 +155,19 @@ impl Context {
             return;
         }
         self.ledger.freed(Kind::Ah, wsi.http.ah_bytes.take());
-        let next = self.waiting_for_ah.borrow_mut().pop_front();
-        if let Some(next) = next.and_then(|id| self.wsi(id)) {
-            self.schedule(next);
+        self.offer_ah();
+    }
+
+    /// Lets the next connection that waits for a header table go on, if there is one to be had.
+    pub(super) fn offer_ah(&self) {
+        while self.ah_is_free() {
+            let next = self.waiting_for_ah.borrow_mut().pop_front();
+            let Some(next) = next else { return };
+            // One that has gone meanwhile passes its turn on.
+            if let Some(next) = self.wsi(next).filter(|next| next.is_open()) {
+                self.schedule(next);
+                return;
+            }
         }
     }
 
@@ -150,11 +181,15 @@ impl Context {
         // The pipe first, then in order of age, as programs have seen it.
         for id in this.all_wsi() {
             if let Some(wsi) = this.wsi(id).filter(|wsi| !wsi.is_stream()) {
-                this.close(wsi);
-                this.reap();
+                this.close_now(wsi);
             }
         }
-        this.reap();
+        // Streams whose connection went without them: only after an internal error.
+        for id in this.all_wsi() {
+            if let Some(wsi) = this.wsi(id) {
+                this.close_now(wsi);
+            }
+        }
         for vhost in this.vhosts() {
             vhost.going.set(true);
             this.end_vhost_if_unused(&vhost);
@@ -175,6 +210,5 @@ impl Context {
         if let Some(on_end) = on_end {
             on_end(&this);
         }
-        drop(Rc::clone(&this));
     }
 }

@@ -15,7 +15,7 @@ use super::context::Context;
 use super::event_loop::interest;
 use super::farewell::Farewell;
 use super::ledger::Kind;
-use super::timer::Timeout;
+use super::timer::Usec;
 use super::wsi::{Life, Wsi};
 use crate::engine::vhost::{PlainOnTls, Vhost};
 use crate::proto::h1::H1Server;
@@ -57,6 +57,8 @@ pub struct Net {
     pub dead: bool,
     /// The kernel took no more when last asked.
     pub blocked: bool,
+    /// When the kernel last took something.
+    pub moved_at: Usec,
     /// How far its orderly end has come.
     pub farewell: Farewell,
     /// The peer may still be sending: it must get to see our last words before the socket closes.
@@ -87,6 +89,7 @@ impl Net {
             eof: false,
             dead: false,
             blocked: false,
+            moved_at: 0,
             farewell: Farewell::No,
             linger: false,
             streams: Vec::new(),
@@ -121,10 +124,10 @@ impl Net {
     }
 
     /// Sends what it can; `false` when the socket failed.
-    pub(super) fn flush(&mut self, fd: BorrowedFd<'_>) -> bool {
+    pub(super) fn flush(&mut self, fd: BorrowedFd<'_>, now: Usec) -> bool {
         self.blocked = false;
         let Self { tls, speaks, tx, .. } = self;
-        let mut socket = Socket { fd, blocked: false };
+        let mut socket = Socket { fd, blocked: false, moved: false };
         let sent = match (speaks, tls) {
             (Speaks::H2(h2), None) => h2.output(|out| send_plain(&mut socket, out)),
             (_, None) => send_plain(&mut socket, tx),
@@ -132,6 +135,9 @@ impl Net {
             (_, Some(tls)) => send_tls(&mut socket, tls, tx),
         };
         self.blocked = socket.blocked;
+        if socket.moved {
+            self.moved_at = now;
+        }
         if let Err(error) = sent {
             crate::log_debug!("send: {error}");
             self.dead = true;
@@ -144,12 +150,14 @@ impl Net {
 struct Socket<'a> {
     fd: BorrowedFd<'a>,
     blocked: bool,
+    moved: bool,
 }
 
 impl Socket<'_> {
     fn check(&mut self, sent: rustix::io::Result<usize>) -> io::Result<usize> {
-        if sent == Err(Errno::AGAIN) {
-            self.blocked = true;
+        match sent {
+            Ok(n) => self.moved |= n > 0,
+            Err(error) => self.blocked |= error == Errno::AGAIN,
         }
         Ok(sent?)
     }
@@ -347,8 +355,9 @@ impl Context {
 
     /// Sends what waits, sets the loop's interest, and closes the connection when its socket failed.
     pub(super) fn flush(&self, wsi: &Wsi) {
+        let now = self.now();
         let ok = wsi
-            .with_fd(|fd| wsi.net.with(|net| net.as_mut().is_none_or(|net| net.flush(fd))))
+            .with_fd(|fd| wsi.net.with(|net| net.as_mut().is_none_or(|net| net.flush(fd, now))))
             .unwrap_or(true);
         self.account_output(wsi);
         if !ok {
@@ -402,9 +411,13 @@ impl Context {
             want |= interest::WRITE;
         }
         self.set_interest(wsi, want);
-        if blocked && wsi.deadlines.timeout.get() == Timeout::None {
-            self.set_timeout(wsi, Timeout::HttpContent, self.config.timeout);
-        }
+        self.time_output(wsi, blocked);
+    }
+
+    /// When the connection of `wsi` last got rid of output.
+    pub(super) fn output_moved_at(&self, wsi: &Wsi) -> Usec {
+        self.connection_of(wsi)
+            .map_or(0, |connection| connection.net.with(|net| net.as_ref().map_or(0, |net| net.moved_at)))
     }
 
     /// The vhost that a TLS client asks for by name, among those of the listener.
@@ -447,7 +460,8 @@ impl Net {
 impl Context {
     /// Sends what it can without telling anybody: the driver on the stack, or the next turn, sees to the rest.
     pub(super) fn flush_quietly(&self, wsi: &Wsi) {
-        wsi.with_fd(|fd| wsi.net.with(|net| net.as_mut().map(|net| net.flush(fd))));
+        let now = self.now();
+        wsi.with_fd(|fd| wsi.net.with(|net| net.as_mut().map(|net| net.flush(fd, now))));
         self.account_output(wsi);
     }
 }

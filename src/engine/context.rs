@@ -292,7 +292,9 @@ impl Context {
         wsi.admitted.set(true);
         wsi.watched.set(true);
         self.ledger.made(Kind::Fd, 0);
-        self.external_poll(wsi, Reason::AddPollFd, interest::READ, 0) && wsi.is_open()
+        let added = self.external_poll(wsi, Reason::AddPollFd, 0);
+        wsi.polled.set(added);
+        added && wsi.is_open()
     }
 
     /// Nothing on the wsi's descriptor interests us any more; its close has begun.
@@ -300,7 +302,9 @@ impl Context {
         if wsi.admitted.get() && wsi.watched.replace(false) {
             let before = wsi.interest.get();
             self.set_interest_unchecked(wsi, 0);
-            self.external_poll(wsi, Reason::DelPollFd, 0, before);
+            if wsi.polled.replace(false) {
+                self.external_poll(wsi, Reason::DelPollFd, before);
+            }
         }
     }
 
@@ -326,7 +330,7 @@ impl Context {
             let before = wsi.interest.get();
             if before != want {
                 self.set_interest_unchecked(wsi, want);
-                self.external_poll(wsi, Reason::ChangeModePollFd, want, before);
+                self.external_poll(wsi, Reason::ChangeModePollFd, before);
             }
         }
     }
@@ -340,12 +344,14 @@ impl Context {
     }
 
     /// The poll callbacks of programs that keep their own table without an event lib.
-    fn external_poll(&self, wsi: &Wsi, reason: Reason, events: u8, before: u8) -> bool {
+    fn external_poll(&self, wsi: &Wsi, reason: Reason, before: u8) -> bool {
         if wsi.vhost().is_none() {
             return true;
         }
         let lock = Arg::Len(usize::from(reason != Reason::ChangeModePollFd));
         self.dispatch_as(wsi, 0, Reason::LockPoll, lock);
+        // As it is now: the loop's op or the LOCK callback may have changed it again, and told so in between.
+        let events = if reason == Reason::AddPollFd { interest::READ } else { wsi.interest.get() };
         let arg = Arg::Poll { fd: wsi.raw_fd(), events: events.into(), before: before.into() };
         let result = self.dispatch_as(wsi, 0, reason, arg);
         self.dispatch_as(wsi, 0, Reason::UnlockPoll, lock);
@@ -375,6 +381,9 @@ impl Context {
 
     /// Makes a vhost and has it listen.
     pub fn create_vhost(&self, config: VhostConfig) -> Result<Rc<Vhost>, CreateError> {
+        if self.ending() != Ending::No {
+            return Err(CreateError::new("vhost_name", &config.name, "the context is being destroyed"));
+        }
         let tag =
             format!("[vh|{}|{}]", self.vhosts.borrow().len() + self.graveyard.borrow().len(), config.name);
         let vhost = Vhost::new(config, tag);
@@ -495,7 +504,10 @@ impl Context {
         let result = tell(standin);
         standin.bind_vhost(vhost_before);
         standin.protocol.set(protocol_before);
+        standin.user.set(std::ptr::null_mut());
         vhost.bound.set(vhost.bound.get() - 1);
+        // The callback may have been the last thing that kept a destroyed vhost.
+        self.end_vhost_if_unused(vhost);
         result
     }
 

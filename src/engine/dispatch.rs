@@ -99,11 +99,18 @@ impl Context {
     }
 
     /// Calls protocol `index` of the wsi's vhost about the wsi.
+    ///
+    /// A wsi that is closing hears only of its end. Anything else about it fails: also when the callback itself closed the
+    /// wsi, whatever it returned.
     pub fn dispatch_as(&self, wsi: &Wsi, index: usize, reason: Reason, arg: Arg<'_>) -> i32 {
+        if !(wsi.is_open() || reason.is_of_the_end()) {
+            return -1;
+        }
         let Some(vhost) = wsi.vhost() else { return 0 };
         let Some(protocol) = vhost.protocols.get(index) else { return 0 };
         let call = Call { wsi, reason, user: wsi.user.get(), arg };
-        self.outside(|| protocol.callback.call(&call))
+        let result = self.outside(|| protocol.callback.call(&call));
+        if wsi.is_open() || reason.is_of_the_end() { result } else { -1 }
     }
 }
 

@@ -45,38 +45,70 @@ enum Step {
 impl Context {
     /// Drives a connection as far as it goes in this turn, then flushes it.
     pub(super) fn drive(&self, wsi: &Wsi) {
-        if wsi.driving.replace(true) {
+        if wsi.driving.get() {
             return;
         }
-        let protocol = wsi.net.with(|net| {
+        let driving = Driving::enter(self, wsi);
+        let state = wsi.net.with(|net| {
             let net = net.as_ref()?;
-            Some((net.is_h2(), matches!(net.speaks, Speaks::Unknown), net.farewell != Farewell::No, net.eof))
+            Some((net.is_h2(), matches!(net.speaks, Speaks::Unknown), net.farewell != Farewell::No))
         });
-        let more = match protocol {
-            None => false,
-            Some((_, _, true, _)) => {
+        let more = match state {
+            None | Some((_, true, false)) => false,
+            Some((_, _, true)) => {
                 self.close_gently(wsi);
                 false
             }
             Some((true, ..)) => self.drive_h2(wsi),
-            Some((_, true, _, eof)) => {
-                if eof {
-                    self.close_gently(wsi);
-                }
-                false
-            }
             Some(_) => self.drive_h1(wsi),
         };
-        wsi.driving.set(false);
+        drop(driving);
         if wsi.is_open() {
             wsi.net.with(|net| {
                 if let Some(net) = net {
-                    net.more = more
+                    net.more = more;
                 }
             });
             self.flush(wsi);
+            if !more {
+                self.rest(wsi);
+            }
         }
         self.reap();
+        self.offer_ah();
+    }
+
+    /// What a connection does when there is nothing to do: it is timed, or ends with its peer.
+    fn rest(&self, wsi: &Wsi) {
+        if !wsi.is_open() {
+            return;
+        }
+        let state = wsi.net.with(|net| {
+            let net = net.as_mut().filter(|net| net.farewell == Farewell::No)?;
+            if let Speaks::H2(h2) = &mut net.speaks
+                && net.streams.is_empty()
+            {
+                h2.shrink();
+            }
+            Some(Resting {
+                eof: net.eof && !net.is_h2(),
+                partial: !net.rx.is_empty(),
+                sending: net.pending() > 0,
+                streams: net.is_h2().then_some(net.streams.len()),
+                unknown: matches!(net.speaks, Speaks::Unknown),
+            })
+        });
+        match state {
+            // A peer that has gone is not waited for: what has been answered leaves, the rest ends here.
+            Some(Resting { eof: true, .. }) => self.close_gently(wsi),
+            None | Some(Resting { unknown: true, .. }) => {}
+            // Each time anew: a connection that is driven is not idle, the peer may be taking a long answer.
+            Some(Resting { streams: Some(0), .. }) => {
+                self.set_own_timeout(wsi, Timeout::KeepAlive, self.keepalive_of(wsi, KEEPALIVE_H2));
+            }
+            Some(Resting { streams: Some(_), .. }) => {}
+            Some(resting) => self.rest_h1(wsi, &resting),
+        }
     }
 
     // ---- HTTP/1 ----
@@ -90,14 +122,12 @@ impl Context {
             }
             match step {
                 Step::Progress => {}
-                Step::Wait => {
-                    self.rest_h1(wsi);
-                    return false;
-                }
+                Step::Wait => return false,
                 Step::Full => {
                     self.flush(wsi);
-                    if !wsi.is_open() || wsi.net.with(|net| net.as_ref().is_none_or(|net| net.blocked)) {
-                        return false;
+                    if !wsi.is_open() || is_blocked(wsi) {
+                        // Work is left also if the socket takes everything the moment it is asked again.
+                        return wsi.is_open();
                     }
                 }
             }
@@ -115,11 +145,16 @@ impl Context {
             self.finish_transaction(wsi);
             return Step::Progress;
         }
+        let full = is_full(wsi);
+        if phase == Phase::Idle && full {
+            // Answers that the peer does not take are not added to, however many requests it has sent.
+            return Step::Full;
+        }
         if matches!(phase, Phase::Idle | Phase::Body) && self.parse_h1(wsi) {
             return Step::Progress;
         }
         if phase != Phase::Idle && self.has_output_work(wsi) {
-            if wsi.net.with(|net| net.as_ref().is_some_and(|net| net.pending() >= HIGH_WATER)) {
+            if full {
                 return Step::Full;
             }
             self.produce(wsi);
@@ -136,17 +171,12 @@ impl Context {
         if wsi.http.phase.get() == Phase::Body && wsi.rx_paused.get() && !wsi.http.completed.get() {
             return false;
         }
-        if wsi.http.phase.get() == Phase::Idle && !self.may_take_ah(wsi) {
+        if wsi.http.phase.get() == Phase::Idle && (self.is_silent(wsi) || !self.may_take_ah(wsi)) {
             return false;
         }
-        let event = wsi.net.with(|net| {
-            let Some(Net { speaks: Speaks::H1(parser), rx, .. }) = net.as_deref_mut() else { return None };
-            if rx.is_empty() && wsi.http.phase.get() == Phase::Idle {
-                // An idle connection holds no buffer.
-                *rx = bytes::BytesMut::new();
-                return None;
-            }
-            Some(parser.poll(rx))
+        let event = wsi.net.with(|net| match net.as_deref_mut() {
+            Some(Net { speaks: Speaks::H1(parser), rx, .. }) => Some(parser.poll(rx)),
+            _ => None,
         });
         match event {
             None | Some(Ok(h1::Event::NeedMore)) => false,
@@ -170,6 +200,15 @@ impl Context {
         }
     }
 
+    /// Whether nothing has come of the next request. An idle connection holds no buffer.
+    fn is_silent(&self, wsi: &Wsi) -> bool {
+        wsi.net.with(|net| {
+            let Some(net) = net.as_deref_mut().filter(|net| net.rx.is_empty()) else { return false };
+            net.rx = bytes::BytesMut::new();
+            true
+        })
+    }
+
     fn begin_h1(&self, wsi: &Wsi, table: HeaderTable, info: h1::RequestInfo) {
         self.attach_ah(wsi, table);
         wsi.http.keep_alive.set(info.keep_alive);
@@ -179,29 +218,21 @@ impl Context {
         self.begin_request(wsi, has_body);
     }
 
-    /// What an HTTP/1 connection does when there is nothing to do.
-    fn rest_h1(&self, wsi: &Wsi) {
-        let (eof, partial) =
-            wsi.net.with(|net| net.as_ref().map_or((true, false), |net| (net.eof, !net.rx.is_empty())));
-        if eof {
-            // A peer that has gone is not waited for: what has been answered leaves, the rest ends here.
-            self.close_gently(wsi);
+    fn rest_h1(&self, wsi: &Wsi, resting: &Resting) {
+        if wsi.http.phase.get() != Phase::Idle {
             return;
         }
-        match wsi.http.phase.get() {
-            Phase::Idle if partial => self.ensure_timeout(wsi, Timeout::Establish, self.config.ah_idle),
-            Phase::Idle if wsi.deadlines.timeout.get() != Timeout::Establish => {
-                self.ensure_timeout(wsi, Timeout::KeepAlive, self.keepalive_of(wsi, KEEPALIVE_H1));
-            }
-            _ => {}
-        }
-    }
-
-    /// Starts a timeout unless it is already running for the same reason.
-    pub(super) fn ensure_timeout(&self, wsi: &Wsi, why: Timeout, after: u64) {
         let running = wsi.deadlines.timeout.get();
-        if running != why && !matches!(running, Timeout::User(_)) {
-            self.set_timeout(wsi, why, after);
+        if resting.partial {
+            // Not anew: a request does not get more time because its bytes come one by one.
+            if running != Timeout::Establish {
+                self.set_own_timeout(wsi, Timeout::Establish, self.config.ah_idle);
+            }
+        } else if resting.sending {
+            // The answer is still leaving; a peer that does not take it is not idle but stalled.
+            self.end_own_timeout(wsi);
+        } else if !matches!(running, Timeout::Establish | Timeout::KeepAlive) {
+            self.set_own_timeout(wsi, Timeout::KeepAlive, self.keepalive_of(wsi, KEEPALIVE_H1));
         }
     }
 
@@ -218,32 +249,34 @@ impl Context {
             });
         }
         for _ in 0..ROUNDS {
+            // First what has ended: it gives header tables to new requests, and may have a reset to send.
+            self.reap();
             if !self.move_frames(wsi) {
                 return false;
             }
-            self.reap();
             self.take_ready(wsi, &mut batch);
-            if batch.is_empty() {
-                self.rest_h2(wsi);
+            let full = is_full(wsi);
+            if batch.is_empty() && !full {
                 return false;
             }
             for id in batch.drain(..) {
-                if let Some(stream) = self.wsi(id) {
+                if let Some(stream) = self.wsi(id).filter(|_| wsi.is_open()) {
                     self.service_stream(wsi, stream);
                 }
             }
             if !wsi.is_open() {
                 return false;
             }
-            let full = wsi.net.with(|net| net.as_ref().is_some_and(|net| net.pending() >= HIGH_WATER));
             if full {
                 self.flush(wsi);
-                if !wsi.is_open() || wsi.net.with(|net| net.as_ref().is_none_or(|net| net.blocked)) {
-                    return false;
+                if !wsi.is_open() || is_blocked(wsi) {
+                    // The protocol holds more than it could show, also if the socket takes everything the next time.
+                    return wsi.is_open();
                 }
             }
         }
-        self.move_frames(wsi) && wsi.net.with(|net| net.as_ref().is_some_and(|net| !net.ready.is_empty()))
+        self.reap();
+        self.move_frames(wsi)
     }
 
     /// Polls the protocol until it is idle, opening the streams it brings; `false` when the connection is over.
@@ -301,7 +334,7 @@ impl Context {
             (net.streams.len() == 1).then_some(())
         });
         if joined.is_some() {
-            self.set_timeout(connection, Timeout::None, 0);
+            self.end_own_timeout(connection);
         }
         stream.announced.set(true);
         self.dispatch_as(stream, 0, Reason::WsiCreate, Arg::Null);
@@ -362,13 +395,14 @@ impl Context {
             self.close(stream);
             return;
         }
-        let again = self.has_output_work(stream)
-            && stream_core(stream, |core| core.h2.poll_writeable(&core.waker)) == Some(true);
+        let wants = self.has_output_work(stream);
+        let again = wants && stream_core(stream, |core| core.h2.poll_writeable(&core.waker)) == Some(true);
+        self.time_output(stream, wants && !again);
         if again {
             let id = stream.id();
             connection.net.with(|net| {
                 if let Some(net) = net {
-                    net.ready.push(id)
+                    net.ready.push(id);
                 }
             });
         }
@@ -393,28 +427,11 @@ impl Context {
         stream.is_open()
     }
 
-    fn rest_h2(&self, wsi: &Wsi) {
-        let idle = wsi.net.with(|net| {
-            net.as_mut().is_some_and(|net| {
-                let idle = net.streams.is_empty();
-                if let Speaks::H2(h2) = &mut net.speaks
-                    && idle
-                {
-                    h2.shrink();
-                }
-                idle
-            })
-        });
-        if idle {
-            self.ensure_timeout(wsi, Timeout::KeepAlive, self.keepalive_of(wsi, KEEPALIVE_H2));
-        }
-    }
-
     // ---- header tables ----
 
     /// Whether a request may start: there is a header table for it. If not, the connection waits its turn.
     fn may_take_ah(&self, wsi: &Wsi) -> bool {
-        let free = self.ledger.account(Kind::Ah).live < self.config.max_ah as u64;
+        let free = self.ah_is_free();
         if !free {
             let id = wsi.id();
             let mut waiting = self.waiting_for_ah.borrow_mut();
@@ -423,6 +440,10 @@ impl Context {
             }
         }
         free
+    }
+
+    pub(super) fn ah_is_free(&self) -> bool {
+        self.ledger.account(Kind::Ah).live < self.config.max_ah as u64
     }
 
     fn attach_ah(&self, wsi: &Wsi, table: HeaderTable) {
@@ -478,7 +499,10 @@ impl Context {
     /// All of the body has come. An explicitly empty one is told as an empty piece first, and for POST only.
     pub(super) fn body_complete(&self, wsi: &Wsi) {
         wsi.http.phase.set(Phase::Answer);
-        self.set_timeout(wsi, Timeout::None, 0);
+        self.end_own_timeout(wsi);
+        if wsi.http.completed.get() {
+            return;
+        }
         if wsi.http.empty_body.get() {
             if wsi.ah().is_none_or(|ah| ah.method() != Method::Post) {
                 return;
@@ -493,10 +517,48 @@ impl Context {
     }
 
     pub(super) fn restart_content_timeout(&self, wsi: &Wsi) {
-        if !matches!(wsi.deadlines.timeout.get(), Timeout::User(_)) {
-            self.set_timeout(wsi, Timeout::HttpContent, self.config.timeout);
+        self.set_own_timeout(wsi, Timeout::HttpContent, self.config.timeout);
+    }
+}
+
+/// What a connection has, when it comes to rest.
+struct Resting {
+    eof: bool,
+    /// Part of a request has been received.
+    partial: bool,
+    /// Output waits in memory.
+    sending: bool,
+    /// Of HTTP/2: how many streams are open.
+    streams: Option<usize>,
+    /// Not yet known to be HTTP at all.
+    unknown: bool,
+}
+
+/// A connection is being driven; when that unwinds, the connection is lost: nobody knows where it stopped.
+struct Driving<'a>(&'a Context, &'a Wsi);
+
+impl<'a> Driving<'a> {
+    fn enter(cx: &'a Context, wsi: &'a Wsi) -> Self {
+        wsi.driving.set(true);
+        Self(cx, wsi)
+    }
+}
+
+impl Drop for Driving<'_> {
+    fn drop(&mut self) {
+        self.1.driving.set(false);
+        if std::thread::panicking() {
+            self.0.close_after_panic(self.1);
         }
     }
+}
+
+fn is_full(wsi: &Wsi) -> bool {
+    wsi.net.with(|net| net.as_ref().is_some_and(|net| net.pending() >= HIGH_WATER))
+}
+
+fn is_blocked(wsi: &Wsi) -> bool {
+    wsi.net.with(|net| net.as_ref().is_none_or(|net| net.blocked))
 }
 
 /// Opens the stream's core; `None` for anything that is not a live stream.

@@ -33,15 +33,15 @@ const LINGERING: Usec = 2 * SECOND;
 
 impl Net {
     /// Begins or continues the farewell; `None` when the socket can be closed.
-    fn take_leave(&mut self, fd: BorrowedFd<'_>) -> Option<Farewell> {
+    fn take_leave(&mut self, fd: BorrowedFd<'_>, now: Usec) -> Option<Farewell> {
         if self.farewell != Farewell::Lingering {
             self.farewell = Farewell::Flushing;
-            if self.dead || !self.flush(fd) {
+            if self.dead || !self.flush(fd, now) {
                 return None;
             }
             if let Some(tls) = self.tls.as_mut().filter(|_| !self.blocked) {
                 tls.send_close_notify();
-                if !self.flush(fd) {
+                if !self.flush(fd, now) {
                     return None;
                 }
             }
@@ -63,7 +63,9 @@ impl Context {
         if !wsi.is_open() {
             return;
         }
-        let stage = wsi.with_fd(|fd| wsi.net.with(|net| net.as_mut()?.take_leave(fd))).flatten();
+        let now = self.now();
+        let moved = self.output_moved_at(wsi);
+        let stage = wsi.with_fd(|fd| wsi.net.with(|net| net.as_mut()?.take_leave(fd, now))).flatten();
         self.account_output(wsi);
         let (why, patience) = match stage {
             None | Some(Farewell::No) => {
@@ -73,7 +75,9 @@ impl Context {
             Some(Farewell::Flushing) => (Timeout::FlushBeforeClose, FLUSHING),
             Some(Farewell::Lingering) => (Timeout::Linger, LINGERING),
         };
-        if wsi.deadlines.timeout.get() != why {
+        // Anew while the peer takes it, however slowly.
+        let moves = why == Timeout::FlushBeforeClose && self.output_moved_at(wsi) > moved;
+        if moves || wsi.deadlines.timeout.get() != why {
             self.set_timeout(wsi, why, patience);
         }
         self.update_interest(wsi);

@@ -92,10 +92,8 @@ impl Context {
         crate::log_info!("{}: {} {}", wsi.tag(), ah.method().as_str(), ah.path().to_string_lossy());
         match hit {
             Some(hit) => self.act_on_mount(wsi, &vhost, hit, &ah),
-            None => {
-                self.bind_protocol(wsi, 0);
-                self.ask_program(wsi, ah.path())
-            }
+            None if !self.bind_protocol(wsi, 0) => Answer::Failed,
+            None => self.ask_program(wsi, ah.path()),
         }
     }
 
@@ -110,7 +108,9 @@ impl Context {
                 crate::log_err!("{}: mount '{}': no protocol '{name}'", wsi.tag(), hit.mountpoint);
                 return Answer::Failed;
             };
-            self.bind_protocol(wsi, index);
+            if !self.bind_protocol(wsi, index) {
+                return Answer::Failed;
+            }
             let access = Arg::Access { path, mask: hit.auth_mask & !AUTH_MODE_MASK };
             match self.dispatch(wsi, Reason::CheckAccessRights, access) {
                 0 => {}
@@ -182,19 +182,23 @@ impl Context {
         if wsi.session_len() >= size { wsi.user.get() } else { std::ptr::null_mut() }
     }
 
-    /// Binds the wsi to a protocol for this transaction, with fresh session memory.
-    pub(super) fn bind_protocol(&self, wsi: &Wsi, index: usize) {
+    /// Binds the wsi to a protocol for this transaction, with fresh session memory; `false` when the program does not want
+    /// that, and the connection or stream must go.
+    #[must_use]
+    pub(super) fn bind_protocol(&self, wsi: &Wsi, index: usize) -> bool {
         if wsi.http.bound.replace(false) {
             self.dispatch(wsi, Reason::HttpDropProtocol, Arg::Null);
         }
         self.drop_session(wsi);
         wsi.user.set(std::ptr::null_mut());
         wsi.protocol.set(index);
+        // A wsi that is closing hears of no BIND, and so must not hear of its DROP.
+        if !wsi.is_open() {
+            return false;
+        }
         self.ensure_session(wsi);
         wsi.http.bound.set(true);
-        if self.dispatch(wsi, Reason::HttpBindProtocol, Arg::Null) != 0 {
-            self.after_callback(wsi, -1);
-        }
+        self.dispatch(wsi, Reason::HttpBindProtocol, Arg::Null) == 0
     }
 
     // ---- producing ----
@@ -245,7 +249,7 @@ impl Context {
 
     /// `lws_http_transaction_completed`: `true` when the connection or stream will close.
     pub fn complete_transaction(&self, wsi: &Wsi) -> bool {
-        if !wsi.is_open() {
+        if !wsi.is_open() || !wsi.has_request() {
             return true;
         }
         wsi.http.completed.set(true);
@@ -268,12 +272,13 @@ impl Context {
             self.close_gently(wsi);
             return;
         }
-        self.bind_protocol(wsi, 0);
-        if !wsi.is_open() {
+        if !self.bind_protocol(wsi, 0) {
+            self.close_gently(wsi);
             return;
         }
         self.detach_ah(wsi);
         wsi.http.reset();
+        wsi.wants_write.set(false);
         wsi.rx_paused.set(false);
         wsi.net.with(|net| {
             if let Some(super::connection::Net { speaks: super::connection::Speaks::H1(parser), .. }) =
@@ -331,12 +336,13 @@ impl Context {
             // A body that the program will not have does not make the peer late.
             if wsi.http.phase.get() == Phase::Body {
                 let why = if enable { Timeout::HttpContent } else { Timeout::None };
-                self.set_timeout(wsi, why, self.config.timeout);
+                self.set_own_timeout(wsi, why, self.config.timeout);
             }
-            self.mark_ready(wsi);
+            // The interest first: scheduling may add to it.
             if !wsi.is_stream() && wsi.net.with(|net| net.is_some()) {
                 self.update_interest(wsi);
             }
+            self.mark_ready(wsi);
         }
     }
 

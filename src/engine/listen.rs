@@ -130,7 +130,8 @@ impl Context {
     fn adopt(&self, listener: &Wsi, fd: OwnedFd, peer: Option<&SocketAddrAny>) {
         let Some(vhost) = listener.vhost() else { return };
         let asked = Arg::Peer { address: peer, fd: fd.as_raw_fd() };
-        if self.dispatch_as(listener, 0, Reason::FilterNetworkConnection, asked) != 0 {
+        // The program may have ended the vhost over it.
+        if self.dispatch_as(listener, 0, Reason::FilterNetworkConnection, asked) != 0 || vhost.going.get() {
             return;
         }
         if self.ledger.account(Kind::Fd).live >= self.config.max_fds as u64 {

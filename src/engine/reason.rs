@@ -32,3 +32,21 @@ pub enum Reason {
     EventWaitCancelled = 71,
     Timer = 73,
 }
+
+impl Reason {
+    /// Whether it is raised about a wsi that is being closed.
+    #[must_use]
+    pub fn is_of_the_end(self) -> bool {
+        matches!(
+            self,
+            Self::ClosedHttp
+                | Self::HttpDropProtocol
+                | Self::WsiDestroy
+                | Self::ChildClosing
+                | Self::DelPollFd
+                | Self::ChangeModePollFd
+                | Self::LockPoll
+                | Self::UnlockPoll
+        )
+    }
+}

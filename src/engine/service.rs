@@ -18,6 +18,25 @@ use crate::util::slots::Id;
 /// `POLLERR`, `POLLHUP` and `POLLNVAL`: the loop tells them unasked.
 const TROUBLE: i16 = 8 | 16 | 32;
 
+/// Service functions that may be on the stack at once. Programs nest one or two to wait for something inside a callback.
+const MAX_NESTED: u32 = 24;
+
+/// A service function is on the stack; also when it unwinds.
+struct Serving<'a>(&'a Context);
+
+impl<'a> Serving<'a> {
+    fn enter(cx: &'a Context) -> Self {
+        cx.serving.set(cx.serving.get() + 1);
+        Self(cx)
+    }
+}
+
+impl Drop for Serving<'_> {
+    fn drop(&mut self) {
+        self.0.serving.set(self.0.serving.get() - 1);
+    }
+}
+
 /// What servicing a descriptor came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Serviced {
@@ -35,12 +54,23 @@ impl Context {
     /// One turn: `work`, then everything that it made necessary.
     fn turn<R>(&self, work: impl FnOnce() -> R) -> R {
         self.ledger.turn();
-        self.serving.set(self.serving.get() + 1);
         self.clock.set(timer::now());
+        let serving = Serving::enter(self);
         let result = work();
-        self.serving.set(self.serving.get() - 1);
+        self.reap();
+        self.run_queue();
+        drop(serving);
         self.settle_turn();
         result
+    }
+
+    /// Whether service functions called one another, through callbacks, so often that the stack is in danger.
+    fn too_deep(&self) -> bool {
+        let deep = self.serving.get() >= MAX_NESTED;
+        if deep {
+            crate::log_warn!("service called from inside itself {MAX_NESTED} times, not again");
+        }
+        deep
     }
 
     /// Services one descriptor with the `revents` that the loop's poll gave.
@@ -49,15 +79,26 @@ impl Context {
             return Serviced::Ending;
         }
         let Some(id) = self.wsi_from_fd(fd).map(Wsi::id) else { return Serviced::NotOurs };
+        if self.too_deep() {
+            return Serviced::Handled;
+        }
         self.turn(|| {
             if let Some(wsi) = self.wsi(id) {
                 self.service_wsi(wsi, revents);
             }
         });
-        if self.wsi(id).is_some() { Serviced::Handled } else { Serviced::Died }
+        match self.wsi(id) {
+            _ if self.ending() != Ending::No => Serviced::Ending,
+            Some(_) => Serviced::Handled,
+            None => Serviced::Died,
+        }
     }
 
     fn service_wsi(&self, wsi: &Wsi, revents: i16) {
+        if wsi.life() == Life::Closing && self.in_user_code() {
+            // It is freed when the stack has unwound. Until then a nested loop must not be woken by it over and over.
+            self.unadmit(wsi);
+        }
         let asked = i16::from(wsi.interest.get());
         let revents = revents & (asked | TROUBLE);
         if revents == 0 || wsi.life() != Life::Open {
@@ -81,8 +122,10 @@ impl Context {
     }
 
     fn service_connection(&self, wsi: &Wsi, revents: i16) {
-        // A callback of this very connection services it again: the turn above will see to it.
         if wsi.driving.get() {
+            // A callback of this very connection services it again. The drive above will see to it, and asks for events
+            // anew at its end; until then they would only spin the nested loop.
+            self.set_interest(wsi, wsi.interest.get() & !(revents as u8));
             return;
         }
         let readable = i16::from(interest::READ) & i16::from(wsi.interest.get());
@@ -96,14 +139,14 @@ impl Context {
     /// Before the loop waits: timers, what is runnable. Returns how many milliseconds it may wait, at most
     /// `timeout_ms` (negative: as long as it likes, told as `i32::MAX` or the next timer).
     pub fn adjust_timeout(&self, timeout_ms: i32) -> i32 {
-        if self.ending() != Ending::No {
+        if self.ending() != Ending::No || self.too_deep() {
             return timeout_ms;
         }
         self.turn(|| {
             self.init_protocols();
             self.run_timers();
         });
-        if !self.runnable.borrow().is_empty() {
+        if self.can_go_on() {
             return 0;
         }
         let limit = if timeout_ms < 0 { i32::MAX } else { timeout_ms };
@@ -201,7 +244,8 @@ impl Context {
 
     /// Has the connection driven: by the turn that is on the stack, or else by the loop as soon as it is writeable.
     pub(super) fn schedule(&self, connection: &Wsi) {
-        if connection.driving.get() || connection.life() != Life::Open {
+        let idle = connection.is_open() && !connection.driving.get();
+        if !idle || connection.role.get() != Role::Connection {
             return;
         }
         if !connection.queued.replace(true) {
@@ -213,32 +257,45 @@ impl Context {
         }
     }
 
-    /// The end of a turn.
+    /// Drives the connections that were given something to do from elsewhere, also in a turn that a callback runs: it may be
+    /// waiting for just that. Those whose own callback is on the stack stay queued.
+    fn run_queue(&self) {
+        // What these make runnable waits for the next turn, so that two connections cannot keep it from ending. One by
+        // one, so that a panic loses none.
+        for _ in 0..self.runnable.borrow().len() {
+            let Some(id) = self.next_runnable() else { break };
+            let Some(wsi) = self.wsi(id) else { continue };
+            if wsi.driving.get() {
+                self.runnable.borrow_mut().push_back(id);
+            } else if wsi.queued.replace(false) && wsi.life() == Life::Open {
+                self.drive(wsi);
+            }
+        }
+    }
+
+    fn next_runnable(&self) -> Option<Id> {
+        self.runnable.borrow_mut().pop_front()
+    }
+
+    /// Whether another turn would find something to do without an event.
+    fn can_go_on(&self) -> bool {
+        self.runnable
+            .borrow()
+            .iter()
+            .any(|&id| self.wsi(id).is_some_and(|wsi| wsi.life() == Life::Open && !wsi.driving.get()))
+    }
+
+    /// The end of a turn, with no service function on the stack any more.
     fn settle_turn(&self) {
         if self.in_user_code() || self.serving.get() > 0 {
             return;
         }
-        self.reap();
-        // What these make runnable waits for the next turn, so that two connections cannot keep it from ending.
-        let batch: Vec<Id> = self.runnable.borrow_mut().drain(..).collect();
-        if !batch.is_empty() {
-            self.serving.set(1);
-            for id in batch {
-                if let Some(wsi) = self.wsi(id)
-                    && wsi.queued.replace(false)
-                    && wsi.life() == Life::Open
-                    && !wsi.driving.get()
-                {
-                    self.drive(wsi);
-                }
-            }
-            self.serving.set(0);
-            let left: Vec<Id> = self.runnable.borrow().iter().copied().collect();
-            for id in left {
-                if let Some(wsi) = self.wsi(id) {
-                    let want = wsi.interest.get() | interest::WRITE;
-                    self.set_interest(wsi, want);
-                }
+        // Loops need not ask what is runnable: a writeable socket brings them back.
+        let left: Vec<Id> = self.runnable.borrow().iter().copied().collect();
+        for id in left {
+            if let Some(wsi) = self.wsi(id) {
+                let want = wsi.interest.get() | interest::WRITE;
+                self.set_interest(wsi, want);
             }
         }
         self.settle();

@@ -5,12 +5,12 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
 use super::context::Context;
 use super::ledger::Kind;
 use super::reason::Reason;
-use super::wsi::{Life, Wsi};
+use super::wsi::{Life, Role, Wsi};
 use crate::engine::dispatch::Arg;
 use crate::util::slots::Id;
 
@@ -49,6 +49,8 @@ pub enum Timeout {
     HoldingAh,
     /// The program's own (`lws_set_timeout`), with its `enum pending_timeout` value.
     User(u32),
+    /// The program wants it closed as soon as the loop is reached (`LWS_TO_KILL_ASYNC`): nothing revokes that.
+    Killed,
     /// Listening was paused because the process ran out of descriptors.
     AcceptPause,
 }
@@ -67,6 +69,8 @@ pub trait AppTimers {
 #[derive(Default)]
 pub struct Timers {
     heap: RefCell<BinaryHeap<Reverse<(Usec, Id)>>>,
+    /// Taken from the heap and about to run.
+    due: RefCell<VecDeque<Id>>,
     app: OnceCell<Box<dyn AppTimers>>,
 }
 
@@ -87,9 +91,19 @@ impl Timers {
         self.app().and_then(AppTimers::next).map_or(ours, |app| app.min(ours))
     }
 
-    fn pop_due(&self, now: Usec) -> Option<Id> {
+    /// Heap entries, for tests: more than a few for each wsi would be a leak.
+    #[cfg(test)]
+    pub(super) fn entries(&self) -> usize {
+        self.heap.borrow().len()
+    }
+
+    fn pop_expired(&self, now: Usec) -> Option<(Usec, Id)> {
         let mut heap = self.heap.borrow_mut();
-        (heap.peek()?.0.0 <= now).then(|| heap.pop().expect("just peeked").0.1)
+        (heap.peek()?.0.0 <= now).then(|| heap.pop().expect("just peeked").0)
+    }
+
+    fn next_due(&self) -> Option<Id> {
+        self.due.borrow_mut().pop_front()
     }
 }
 
@@ -100,6 +114,8 @@ pub struct Deadlines {
     pub timeout: Cell<Timeout>,
     timeout_at: Cell<Usec>,
     timer_at: Cell<Usec>,
+    /// When output that the peer does not take is given up.
+    stall_at: Cell<Usec>,
     /// The earliest heap entry of this wsi.
     armed: Cell<Usec>,
 }
@@ -110,6 +126,7 @@ impl Default for Deadlines {
             timeout: Cell::default(),
             timeout_at: Cell::new(NEVER),
             timer_at: Cell::new(NEVER),
+            stall_at: Cell::new(NEVER),
             armed: Cell::new(NEVER),
         }
     }
@@ -117,7 +134,7 @@ impl Default for Deadlines {
 
 impl Deadlines {
     fn next(&self) -> Usec {
-        self.timeout_at.get().min(self.timer_at.get())
+        self.timeout_at.get().min(self.timer_at.get()).min(self.stall_at.get())
     }
 
     /// Forgets everything: the wsi starts or ends.
@@ -125,25 +142,63 @@ impl Deadlines {
         self.timeout.set(Timeout::None);
         self.timeout_at.set(NEVER);
         self.timer_at.set(NEVER);
+        self.stall_at.set(NEVER);
         self.armed.set(NEVER);
+    }
+
+    /// Whether the program set the timeout that runs.
+    fn is_programs(&self) -> bool {
+        matches!(self.timeout.get(), Timeout::User(_) | Timeout::Killed)
     }
 }
 
 impl Context {
     /// Starts, replaces or (with [`Timeout::None`]) ends the wsi's timeout, `after` from now.
     pub fn set_timeout(&self, wsi: &Wsi, why: Timeout, after: Usec) {
+        let revoked = wsi.deadlines.timeout.get() == Timeout::Killed;
+        if revoked || !(can_be_timed(wsi) || why == Timeout::None) {
+            return;
+        }
         wsi.deadlines.timeout.set(why);
         let at = if why == Timeout::None { NEVER } else { self.now().saturating_add(after) };
         self.account_deadline(wsi, || wsi.deadlines.timeout_at.set(at));
     }
 
+    /// [`Context::set_timeout`] for the library's own purposes: one of the program's goes before.
+    pub(super) fn set_own_timeout(&self, wsi: &Wsi, why: Timeout, after: Usec) {
+        if !wsi.deadlines.is_programs() {
+            self.set_timeout(wsi, why, after);
+        }
+    }
+
+    /// The peer has done what it was given time for.
+    pub(super) fn end_own_timeout(&self, wsi: &Wsi) {
+        if wsi.deadlines.timeout.get() != Timeout::None {
+            self.set_own_timeout(wsi, Timeout::None, 0);
+        }
+    }
+
     /// Starts or (with `None`) ends the wsi's one-shot `LWS_CALLBACK_TIMER`.
     pub fn set_timer(&self, wsi: &Wsi, after: Option<Usec>) {
+        if after.is_some() && !can_be_timed(wsi) {
+            return;
+        }
         let at = after.map_or(NEVER, |after| now().saturating_add(after));
         self.account_deadline(wsi, || wsi.deadlines.timer_at.set(at));
     }
 
-    /// Ends both, when the wsi is freed.
+    /// Output waits for the peer, or (`false`) does not any more. Runs beside the timeouts: whatever else the wsi does, a
+    /// peer that takes nothing is given up after `config.timeout`.
+    pub(super) fn time_output(&self, wsi: &Wsi, waits: bool) {
+        let timed = wsi.deadlines.stall_at.get() != NEVER;
+        if waits == timed || (waits && !can_be_timed(wsi)) {
+            return;
+        }
+        let at = if waits { self.now().saturating_add(self.config.timeout) } else { NEVER };
+        self.account_deadline(wsi, || wsi.deadlines.stall_at.set(at));
+    }
+
+    /// Ends all, when the wsi is freed.
     pub fn clear_deadlines(&self, wsi: &Wsi) {
         self.account_deadline(wsi, || wsi.deadlines.reset());
     }
@@ -178,27 +233,33 @@ impl Context {
             app.run_due(self, now);
         }
         // Taken out before any runs, so that what a callback re-arms waits for the next turn.
-        let mut due = Vec::new();
-        while let Some(id) = self.timers.pop_due(now) {
-            due.push(id);
-        }
-        for id in due {
-            if let Some(wsi) = self.wsi(id) {
+        while let Some((at, id)) = self.timers.pop_expired(now) {
+            // Another entry, left behind when the deadline was moved forward, does not count: the armed one does.
+            if let Some(wsi) = self.wsi(id).filter(|wsi| wsi.deadlines.armed.get() == at) {
                 wsi.deadlines.armed.set(NEVER);
+                self.timers.due.borrow_mut().push_back(id);
+            }
+        }
+        while let Some(id) = self.timers.next_due() {
+            if let Some(wsi) = self.wsi(id) {
                 self.run_deadlines(wsi, now);
             }
         }
     }
 
     fn run_deadlines(&self, wsi: &Wsi, now: Usec) {
-        if wsi.deadlines.timer_at.get() <= now {
+        let deadlines = &wsi.deadlines;
+        if deadlines.timer_at.get() <= now {
             self.set_timer(wsi, None);
-            if wsi.life() == Life::Open && self.dispatch(wsi, Reason::Timer, Arg::Null) != 0 {
+            if wsi.is_open() && self.dispatch(wsi, Reason::Timer, Arg::Null) != 0 {
                 self.close(wsi);
             }
         }
-        if wsi.life() != Life::Free && wsi.deadlines.timeout_at.get() <= now {
-            let why = wsi.deadlines.timeout.get();
+        if wsi.is_open() && deadlines.stall_at.get() <= now {
+            self.stalled(wsi, now);
+        }
+        if wsi.is_open() && deadlines.timeout_at.get() <= now {
+            let why = deadlines.timeout.replace(Timeout::None);
             self.set_timeout(wsi, Timeout::None, 0);
             self.timed_out(wsi, why);
         }
@@ -206,4 +267,21 @@ impl Context {
             self.arm(wsi);
         }
     }
+
+    /// Output has waited long: for a peer that takes nothing, or just for its turn with one that is slow.
+    fn stalled(&self, wsi: &Wsi, now: Usec) {
+        let moved = self.output_moved_at(wsi).saturating_add(self.config.timeout);
+        if moved > now {
+            self.account_deadline(wsi, || wsi.deadlines.stall_at.set(moved));
+            return;
+        }
+        self.time_output(wsi, false);
+        crate::log_info!("{}: the peer takes no output", wsi.tag());
+        self.close(wsi);
+    }
+}
+
+/// What is being freed is not timed, nobody would clear it again; nor is what lives as long as the context.
+fn can_be_timed(wsi: &Wsi) -> bool {
+    wsi.is_open() && !matches!(wsi.role.get(), Role::Standin | Role::Pipe)
 }

@@ -55,6 +55,8 @@ impl Mode {
 pub enum WriteError {
     /// The wsi is closing, freed, or not something that is written to.
     Gone,
+    /// There is no request that it could be the answer to.
+    NoRequest,
     /// The header block cannot be sent.
     BadHead(&'static str),
     /// The library's own head did not fit or had a bad value.
@@ -74,6 +76,7 @@ impl std::fmt::Display for WriteError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Gone => write!(f, "the connection is closing"),
+            Self::NoRequest => write!(f, "there is no request to answer"),
             Self::BadHead(why) => write!(f, "bad response headers: {why}"),
             Self::Head(why) => write!(f, "response headers: {why:?}"),
             Self::TooMuch { promised, given } => {
@@ -165,6 +168,9 @@ impl Context {
         if wsi.http.ended.get() && !bytes.is_empty() && mode.what == What::Headers {
             return Err(WriteError::BadHead("the answer is complete already"));
         }
+        if !wsi.has_request() {
+            return Err(WriteError::NoRequest);
+        }
         let mut bytes = bytes;
         if !wsi.http.headers_sent.get() {
             // Headers and body may come in one write: what the head says matters either way.
@@ -206,13 +212,16 @@ impl Context {
             return true;
         }
         // New requests stay where they are: this is no time to call anybody.
-        connection.net.with(|net| {
-            if let Some(Net { speaks: Speaks::H2(h2), .. }) = net.as_deref_mut() {
-                let event: Event = h2.poll(false);
-                drop(event);
-            }
+        let over = connection.net.with(|net| match net.as_deref_mut() {
+            Some(Net { speaks: Speaks::H2(h2), .. }) => matches!(h2.poll(false), Event::Closed(_)),
+            _ => false,
         });
         self.flush_quietly(connection);
+        if over {
+            // The driver hears of it by its own poll.
+            self.schedule(connection);
+            return true;
+        }
         let full = connection
             .net
             .with(|net| net.as_ref().is_none_or(|net| net.blocked || net.pending() >= HIGH_WATER));

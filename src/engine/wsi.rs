@@ -142,6 +142,8 @@ pub struct Wsi {
     pub admitted: Cell<bool>,
     /// Its events still interest us: the close has not begun.
     pub watched: Cell<bool>,
+    /// The program's own poll table has it (`LWS_CALLBACK_ADD_POLL_FD` did not fail).
+    pub polled: Cell<bool>,
     /// `interest` bits the loop was told.
     pub interest: Cell<u8>,
     vhost: RefCell<Option<Rc<Vhost>>>,
@@ -204,6 +206,7 @@ impl Wsi {
         self.raw_fd.set(-1);
         self.admitted.set(false);
         self.watched.set(false);
+        self.polled.set(false);
         self.interest.set(0);
         self.vhost.take();
         self.protocol.set(0);
@@ -317,6 +320,15 @@ impl Wsi {
     /// The header table of the request in progress.
     pub fn ah(&self) -> Option<Rc<HeaderTable>> {
         self.http.ah.borrow().clone()
+    }
+
+    /// Whether a request is in progress, which can be answered.
+    pub fn has_request(&self) -> bool {
+        match self.role.get() {
+            Role::Stream => true,
+            Role::Connection => self.http.phase.get() != Phase::Idle,
+            _ => false,
+        }
     }
 
     /// Whether it is an HTTP/2 stream.

@@ -90,7 +90,10 @@ impl EventLoop for OpsTable {
 
     fn interest(&self, _cx: &Context, wsi: &Wsi, start: u8, stop: u8) {
         let Some(io) = self.ops().io else { return };
-        for (bits, direction) in [(stop, LWS_EV_STOP), (start, LWS_EV_START)] {
+        for direction in [LWS_EV_STOP, LWS_EV_START] {
+            // The first call may change the interest again, which is told at once: what is stale by then is not told.
+            let now = wsi.interest.get();
+            let bits = if direction == LWS_EV_STOP { stop & !now } else { start & now };
             let flags = event_bits(bits);
             if flags != 0 {
                 // SAFETY: the contract of `new`.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::clock::LIBRARY_VERSION;
 use super::config::{context_config, vhost_config};
 use super::guard::guard;
-use super::handle::{c_context, context, context_ptr};
+use super::handle::{c_context, context, context_begins, context_ends, context_ptr};
 use super::types::*;
 use crate::engine::context::{Context, CreateError, Ending};
 use crate::engine::event_loop::EventLoop;
@@ -74,11 +74,13 @@ unsafe fn create(info: &lws_context_creation_info) -> Result<Rc<Context>, Create
     let config = unsafe { context_config(info, event_lib_pt) }?;
     ignore_sigpipe();
     let cx = Context::new(config, event_loop)?;
+    context_begins(&cx);
     super::timer::install(&cx);
     // SAFETY: the caller's promise.
     let made = unsafe { populate(&cx, info) };
     if let Err(error) = made {
         cx.destroy();
+        context_ends(Rc::as_ptr(&cx));
         return Err(error);
     }
     let end = ContextEnd {
@@ -181,6 +183,7 @@ struct ContextEnd {
 
 impl ContextEnd {
     fn run(&self) {
+        context_ends(self.context);
         // SAFETY: by contract `pcontext` is NULL or stays writable, and `baggage` is NULL or from malloc; the program's
         // count of the context is dropped here and only here.
         unsafe {

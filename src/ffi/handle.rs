@@ -2,10 +2,14 @@
 //!
 //! `struct lws *` is the address of an arena slot ([`Wsi`]), valid as long as its context: a stale one reads a slot that
 //! says it is free. `struct lws_context *` and `struct lws_vhost *` are addresses inside counted allocations; each API
-//! call holds a count of its own, so that a callback may destroy what the call is about.
+//! call holds a count of its own, so that a callback may destroy what the call is about. A context that is over is
+//! recognised, because it may end by itself while the program still holds its pointer.
 
 use std::ffi::{CStr, c_char};
+use std::ops::Deref;
 use std::rc::{Rc, Weak};
+
+use parking_lot::Mutex;
 
 use super::privileges::Privileges;
 use super::timer::SulList;
@@ -44,25 +48,66 @@ pub(super) unsafe fn wsi<'a>(wsi: *const lws) -> Option<&'a Wsi> {
 ///
 /// # Safety
 /// As [`wsi`].
-pub(super) unsafe fn wsi_cx<'a>(raw: *const lws) -> Option<(&'a Wsi, Rc<Context>)> {
+pub(super) unsafe fn wsi_cx<'a>(raw: *const lws) -> Option<(&'a Wsi, Held<'a>)> {
     // SAFETY: the caller's promise.
     let wsi = unsafe { wsi(raw) }?;
-    Some((wsi, wsi.context()?))
+    Some((wsi, Held { cx: wsi.context()?, wsi: Some(wsi) }))
 }
 
-/// The context behind a pointer, counted; `None` for NULL.
+/// The context behind a pointer, counted; `None` for NULL, and for one that has been destroyed.
 ///
 /// # Safety
-/// `cx` is NULL or a context of this library that has not been destroyed.
-pub(super) unsafe fn context(cx: *const lws_context) -> Option<Rc<Context>> {
-    if cx.is_null() {
+/// `cx` is NULL or a context of this library, destroyed or not.
+pub(super) unsafe fn context(cx: *const lws_context) -> Option<Held<'static>> {
+    if cx.is_null() || !LIVE.lock().contains(&cx.addr()) {
         return None;
     }
     let cx = cx.cast::<Context>();
-    // SAFETY: contexts are given out as `Rc::into_raw`, and the program's count is dropped at its destruction only.
-    unsafe {
+    // SAFETY: it lives; contexts are given out as `Rc::into_raw`, and the program's count is dropped at its end only.
+    let cx = unsafe {
         Rc::increment_strong_count(cx);
-        Some(Rc::from_raw(cx))
+        Rc::from_raw(cx)
+    };
+    Some(Held { cx, wsi: None })
+}
+
+/// Addresses of the contexts that are not over.
+static LIVE: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+
+/// A context exists: programs see its address from here on, in the operations of their loops.
+pub(super) fn context_begins(cx: &Rc<Context>) {
+    LIVE.lock().push(Rc::as_ptr(cx).addr());
+}
+
+/// A context is over; calls about it find nothing.
+pub(super) fn context_ends(cx: *const Context) {
+    LIVE.lock().retain(|&live| live != cx.addr());
+}
+
+/// An API call's hold on the context it is about.
+///
+/// When it is the outermost call, what user code asked for meanwhile (closes, the context's destruction) is carried out at
+/// its end. When the call dies of an internal error, the wsi that it was about is closed.
+pub(super) struct Held<'a> {
+    cx: Rc<Context>,
+    wsi: Option<&'a Wsi>,
+}
+
+impl Deref for Held<'_> {
+    type Target = Rc<Context>;
+
+    fn deref(&self) -> &Rc<Context> {
+        &self.cx
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.cx.settle();
+        } else if let Some(wsi) = self.wsi {
+            self.cx.close_after_panic(wsi);
+        }
     }
 }
 

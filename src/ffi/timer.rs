@@ -270,11 +270,10 @@ pub unsafe extern "C" fn lws_set_timeout(wsi: *mut lws, reason: enum_pending_tim
         let Some((wsi, cx)) = (unsafe { wsi_cx(wsi) }) else { return };
         match secs {
             LWS_TO_KILL_SYNC => {
-                cx.close(wsi);
-                cx.settle();
+                cx.close_by_program(wsi);
             }
             LWS_TO_KILL_ASYNC => {
-                cx.set_timeout(wsi, Timeout::User(reason), 0);
+                cx.set_timeout(wsi, Timeout::Killed, 0);
                 cx.wake();
             }
             secs if secs <= 0 || reason == pending_timeout::NO_PENDING_TIMEOUT.c() => {

@@ -36,6 +36,8 @@ pub unsafe extern "C" fn lws_create_vhost(
             unsafe { vhost_config(info, Rc::downgrade(&cx)) }.and_then(|config| cx.create_vhost(config));
         cx.settle();
         match made {
+            // Not one that its own PROTOCOL_INIT, or an operation of the loop, has destroyed at once.
+            Ok(vhost) if vhost.gone.get() => null_mut(),
             Ok(vhost) => vhost_ptr(&vhost),
             Err(error) => {
                 crate::log_err!("lws_create_vhost: {error}");

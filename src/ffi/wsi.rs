@@ -287,8 +287,7 @@ pub unsafe extern "C" fn lws_close_free_wsi(
         // SAFETY: the caller's promise.
         let caller = unsafe { super::handle::text(caller) }.unwrap_or_default();
         crate::log_info!("{}: closed by {caller} ({reason})", wsi.tag());
-        cx.close(wsi);
-        cx.settle();
+        cx.close_by_program(wsi);
     });
 }
 
