@@ -573,15 +573,26 @@ unsafe fn vhost_tls(info: &Info) -> Result<Option<VhostTls>> {
             ..ServerOptions::new(identity)
         };
         let config = tls::server_config(&options).map_err(|error| {
-            let (field, path) = match error.field {
-                tls::Field::Certificate => ("ssl_cert_filepath", info.ssl_cert_filepath),
-                tls::Field::PrivateKey => ("ssl_private_key_filepath", info.ssl_private_key_filepath),
-                tls::Field::KeyPassword => ("ssl_private_key_password", std::ptr::null()),
-                tls::Field::ClientCa => ("ssl_ca_filepath", info.ssl_ca_filepath),
-                tls::Field::Alpn => ("alpn", info.alpn),
-                _ => ("options", std::ptr::null()),
-            };
-            CreateError::new(field, text(path).unwrap_or_else(|| "(memory)".to_owned()), error.reason)
+            let shown = |path| text(path).unwrap_or_else(|| "(memory)".to_owned());
+            let key = info.ssl_private_key_filepath;
+            match error.field {
+                tls::Field::Certificate => {
+                    CreateError::new("ssl_cert_filepath", shown(info.ssl_cert_filepath), error.reason)
+                }
+                tls::Field::PrivateKey => {
+                    CreateError::new("ssl_private_key_filepath", shown(key), error.reason)
+                }
+                // The password itself is nobody's business.
+                tls::Field::KeyPassword => {
+                    let reason = format!("{}; ssl_private_key_filepath is '{}'", error.reason, shown(key));
+                    CreateError::new("ssl_private_key_password", "(not shown)", reason)
+                }
+                tls::Field::ClientCa => {
+                    CreateError::new("ssl_ca_filepath", shown(info.ssl_ca_filepath), error.reason)
+                }
+                tls::Field::Alpn => CreateError::new("alpn", shown(info.alpn), error.reason),
+                _ => CreateError::new("options", format_args!("{:#x}", info.options), error.reason),
+            }
         })?;
         let plain = if option(LWS_SERVER_OPTION_REDIRECT_HTTP_TO_HTTPS) {
             PlainOnTls::Redirect
