@@ -102,6 +102,15 @@ fn serves_files(url: &str, dialect: &Dialect) {
     }
 
     let index = fs::read(root().join("c-examples/mount-origin/index.html")).expect("the page");
+    // A GET may have a body, which means nothing.
+    for len in [1, 300_000] {
+        let scratch = Scratch::new();
+        let body = scratch.file("body", "x".repeat(len));
+        let body = format!("@{}", body.to_str().expect("scratch paths are UTF-8"));
+        let more = ["--request", "GET", "--data-binary", &body, &format!("{url}/index.html")];
+        let got = ask(dialect, &more);
+        assert!(got.status == 200 && got.body == index, "{} bytes after {len}", got.body.len());
+    }
     assert_eq!(ask(dialect, &[&format!("{url}/")]).body, index, "the default file");
     for missing in ["not-there", "%2e%2e/Makefile", "../Makefile", "..%2fMakefile"] {
         let reply = ask(dialect, &[&format!("{url}/{missing}")]);

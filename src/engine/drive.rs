@@ -379,7 +379,7 @@ impl Context {
         if stream.http.phase.get() == Phase::Body && !self.receive_stream_body(stream) {
             return;
         }
-        if self.has_output_work(stream)
+        if self.may_produce(stream)
             && stream_core(stream, |core| core.h2.poll_writeable(&core.waker)) == Some(true)
         {
             self.produce(stream);
@@ -395,7 +395,7 @@ impl Context {
             self.close(stream);
             return;
         }
-        let wants = self.has_output_work(stream);
+        let wants = self.may_produce(stream);
         let again = wants && stream_core(stream, |core| core.h2.poll_writeable(&core.waker)) == Some(true);
         self.time_output(stream, wants && !again);
         if again {
@@ -406,6 +406,13 @@ impl Context {
                 }
             });
         }
+    }
+
+    /// A file waits for the end of its request, unless that waits for us: an answer that ends before its request
+    /// makes the protocol give the stream up, and what is wrong with the rest of the request goes unnoticed.
+    fn may_produce(&self, stream: &Wsi) -> bool {
+        let early = stream.http.phase.get() == Phase::Body && !stream.http.expects_continue.get();
+        self.has_output_work(stream) && !(early && stream.http.file.borrow().is_some())
     }
 
     /// Takes what has come of the body; `false` when the stream ended over it.
@@ -463,8 +470,8 @@ impl Context {
             if !wsi.is_open() {
                 return;
             }
-            if wsi.http.completed.get() {
-                // The answer is complete: nobody wants the rest.
+            if is_answered(wsi) {
+                // Nobody wants the rest.
                 self.consumed(wsi, data.len());
                 return;
             }
@@ -500,7 +507,7 @@ impl Context {
     pub(super) fn body_complete(&self, wsi: &Wsi) {
         wsi.http.phase.set(Phase::Answer);
         self.end_own_timeout(wsi);
-        if wsi.http.completed.get() {
+        if is_answered(wsi) {
             return;
         }
         if wsi.http.empty_body.get() {
@@ -559,6 +566,11 @@ fn is_full(wsi: &Wsi) -> bool {
 
 fn is_blocked(wsi: &Wsi) -> bool {
     wsi.net.with(|net| net.as_ref().is_none_or(|net| net.blocked))
+}
+
+/// Whether the program has no use for the rest of the request: the answer is complete, or a file.
+fn is_answered(wsi: &Wsi) -> bool {
+    wsi.http.completed.get() || wsi.http.file.borrow().is_some()
 }
 
 /// Opens the stream's core; `None` for anything that is not a live stream.

@@ -73,6 +73,11 @@ impl Context {
             .and_then(|head| self.begin_file(wsi, &head, found.file, found.size));
         match sent {
             Ok(()) => Answer::Taken,
+            Err(error @ WriteError::Stream(_)) => {
+                // The peer has reset it: its own affair.
+                crate::log_info!("{}: {}: {error}", wsi.tag(), found.path.display());
+                Answer::Failed
+            }
             Err(error) => {
                 crate::log_err!("{}: {}: {error}", wsi.tag(), found.path.display());
                 Answer::Failed
