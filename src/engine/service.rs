@@ -262,7 +262,8 @@ impl Context {
     fn run_queue(&self) {
         // What these make runnable waits for the next turn, so that two connections cannot keep it from ending. One by
         // one, so that a panic loses none.
-        for _ in 0..self.runnable.borrow().len() {
+        let due = self.runnable.borrow().len();
+        for _ in 0..due {
             let Some(id) = self.next_runnable() else { break };
             let Some(wsi) = self.wsi(id) else { continue };
             if wsi.driving.get() {
