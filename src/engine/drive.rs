@@ -85,6 +85,9 @@ impl Context {
         }
         let state = wsi.net.with(|net| {
             let net = net.as_mut().filter(|net| net.farewell == Farewell::No)?;
+            if matches!(net.speaks, Speaks::Unknown) && !net.eof {
+                return None;
+            }
             if let Speaks::H2(h2) = &mut net.speaks
                 && net.streams.is_empty()
             {
@@ -95,13 +98,12 @@ impl Context {
                 partial: !net.rx.is_empty(),
                 sending: net.pending() > 0,
                 streams: net.is_h2().then_some(net.streams.len()),
-                unknown: matches!(net.speaks, Speaks::Unknown),
             })
         });
         match state {
             // A peer that has gone is not waited for: what has been answered leaves, the rest ends here.
             Some(Resting { eof: true, .. }) => self.close_gently(wsi),
-            None | Some(Resting { unknown: true, .. }) => {}
+            None => {}
             // Each time anew: a connection that is driven is not idle, the peer may be taking a long answer.
             Some(Resting { streams: Some(0), .. }) => {
                 self.set_own_timeout(wsi, Timeout::KeepAlive, self.keepalive_of(wsi, KEEPALIVE_H2));
@@ -537,8 +539,6 @@ struct Resting {
     sending: bool,
     /// Of HTTP/2: how many streams are open.
     streams: Option<usize>,
-    /// Not yet known to be HTTP at all.
-    unknown: bool,
 }
 
 /// A connection is being driven; when that unwinds, the connection is lost: nobody knows where it stopped.

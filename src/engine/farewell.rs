@@ -76,8 +76,8 @@ impl Context {
             Some(Farewell::Lingering) => (Timeout::Linger, LINGERING),
         };
         // Anew while the peer takes it, however slowly.
-        let moves = why == Timeout::FlushBeforeClose && self.output_moved_at(wsi) > moved;
-        if moves || wsi.deadlines.timeout.get() != why {
+        let slow = why == Timeout::FlushBeforeClose && self.output_moved_at(wsi) > moved;
+        if slow || wsi.deadlines.timeout.get() != why {
             self.set_timeout(wsi, why, patience);
         }
         self.update_interest(wsi);
