@@ -1,6 +1,6 @@
 //! Ends: of wsi, and of the context.
 //!
-//! [`Context::close`] only marks; [`Context::reap`] does the work when no user code is on the stack. Whatever the
+//! [`Context::close`] only marks; `reap` does the work when no user code is on the stack. Whatever the
 //! loop's ops return, everything a wsi holds is given back here, once, in one order.
 
 use super::context::{Context, Ending};

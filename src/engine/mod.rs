@@ -1,7 +1,7 @@
 //! The engine: contexts, vhosts, connections, timers, dispatch. Knows sockets, never C.
 //!
 //! Read in this order: [`wsi`] (what everything is about), [`dispatch`] (how user code is called), [`service`] (a turn of
-//! the loop), [`connection`] and [`drive`] (bytes in, callbacks, bytes out), [`http`] (a request), [`write`], [`close`].
+//! the loop), [`connection`] and [`drive`] (bytes in, callbacks, bytes out), [`http`] (a request), [`mod@write`], [`close`].
 
 pub mod close;
 pub mod connection;
