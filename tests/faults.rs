@@ -21,7 +21,8 @@ struct Server {
     running: Running,
     plain: u16,
     secure: u16,
-    www: Scratch,
+    /// Kept as long as the server serves it.
+    _www: Scratch,
 }
 
 fn program(args: &[&str]) -> (Program, Scratch) {
@@ -45,7 +46,7 @@ fn start(args: &[&str]) -> Server {
         })
     };
     let (plain, secure) = (port("plain"), port("secure"));
-    Server { running, plain, secure, www }
+    Server { running, plain, secure, _www: www }
 }
 
 impl Server {
