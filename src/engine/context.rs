@@ -16,6 +16,7 @@ use super::reason::Reason;
 use super::timer::{self, SECOND, Timers, Usec};
 use super::vhost::{Vhost, VhostConfig};
 use super::wsi::{Role, Wsi};
+use crate::proto::http::response::BlockCache;
 use crate::util::slots::{Id, Slots};
 use crate::util::zeroed::Zeroed;
 
@@ -120,6 +121,8 @@ pub struct Context {
     pub(super) runnable: RefCell<VecDeque<Id>>,
     pub(super) waiting_for_ah: RefCell<VecDeque<Id>>,
     buffers: RefCell<Vec<Box<[u8]>>>,
+    /// Response heads of HTTP/2 that were parsed lately.
+    pub(super) heads: RefCell<BlockCache>,
     pub(super) protocols_ready: Cell<bool>,
     ending: Cell<Ending>,
     wake: OwnedFd,
@@ -159,6 +162,7 @@ impl Context {
                 runnable: RefCell::default(),
                 waiting_for_ah: RefCell::default(),
                 buffers: RefCell::default(),
+                heads: RefCell::default(),
                 protocols_ready: Cell::new(false),
                 ending: Cell::new(Ending::No),
                 wake,

@@ -7,6 +7,7 @@
 use std::rc::Rc;
 
 use bytes::{Buf as _, Bytes};
+use http::header::{CONTENT_LENGTH, EXPECT, HeaderName};
 
 use super::connection::{HIGH_WATER, Net, Speaks};
 use super::context::Context;
@@ -293,7 +294,7 @@ impl Context {
                 Some(Event::Idle) => return wsi.is_open(),
                 Some(Event::Request(parts, stream)) => {
                     if wsi.is_open() {
-                        self.open_stream(wsi, *parts, stream);
+                        self.open_stream(wsi, parts, stream);
                     }
                 }
                 Some(Event::Closed(why)) => {
@@ -311,7 +312,7 @@ impl Context {
         }
     }
 
-    fn open_stream(&self, connection: &Wsi, parts: http::request::Parts, h2: Box<H2Stream>) {
+    fn open_stream(&self, connection: &Wsi, parts: http::request::Parts, h2: H2Stream) {
         let Some(vhost) = connection.vhost() else { return };
         let stream = self.new_wsi(Role::Stream);
         let id = stream.id();
@@ -322,11 +323,11 @@ impl Context {
         stream
             .http
             .empty_body
-            .set(!has_body && parts.headers.get("content-length").is_some_and(|length| length == "0"));
+            .set(!has_body && parts.method == http::Method::POST && says(&parts.headers, &CONTENT_LENGTH, "0"));
         stream
             .http
             .expects_continue
-            .set(has_body && parts.headers.get("expect").is_some_and(|value| value == "100-continue"));
+            .set(has_body && says(&parts.headers, &EXPECT, "100-continue"));
         let joined = connection.net.with(|net| {
             let net = net.as_mut()?;
             stream.stream_at.set(net.streams.len());
@@ -571,6 +572,11 @@ fn is_blocked(wsi: &Wsi) -> bool {
 /// Whether the program has no use for the rest of the request: the answer is complete, or a file.
 fn is_answered(wsi: &Wsi) -> bool {
     wsi.http.completed.get() || wsi.http.file.borrow().is_some()
+}
+
+/// Whether header `name` has exactly this value.
+fn says(headers: &http::HeaderMap, name: &HeaderName, value: &str) -> bool {
+    headers.get(name).is_some_and(|said| said == value)
 }
 
 /// Opens the stream's core; `None` for anything that is not a live stream.

@@ -125,7 +125,9 @@ impl Context {
 
     /// A `content-length` line.
     pub fn content_length(&self, head: &mut HeadWriter<'_>, length: u64) -> Result<(), HeaderError> {
-        head.header(b"content-length", length.to_string().as_bytes())
+        let written = response::put_content_length(head.room(), length)?;
+        head.advance(written);
+        Ok(())
     }
 
     /// The head of a redirect: no body, so that the connection can go on.

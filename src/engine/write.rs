@@ -125,13 +125,13 @@ impl Context {
             return Ok(());
         }
         let parsed = if held.is_empty() && bytes.ends_with(b"\r\n\r\n") {
-            response::parse_block(bytes)
+            self.heads.borrow_mut().parse(bytes)
         } else {
             held.extend_from_slice(bytes);
             if !held.ends_with(b"\r\n\r\n") {
                 held.extend_from_slice(b"\r\n");
             }
-            response::parse_block(&held)
+            self.heads.borrow_mut().parse(&held)
         };
         let head = parsed.map_err(|bad| WriteError::BadHead(bad.0))?;
         let empty = head.content_length == Some(0) || head.status == 204 || head.status == 304;

@@ -123,7 +123,7 @@ impl Transaction {
 /// An HTTP/2 stream's own part.
 pub struct StreamCore {
     /// The protocol's side.
-    pub h2: Box<H2Stream>,
+    pub h2: H2Stream,
     /// Reports to the connection.
     pub waker: StreamWaker,
 }

@@ -68,9 +68,10 @@ impl Default for H2Settings {
 }
 
 /// What a poll found.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is received; boxes cost more than the moves")]
 pub enum Event {
     /// A request; the stream answers it.
-    Request(Box<Parts>, Box<H2Stream>),
+    Request(Parts, H2Stream),
     /// Nothing more for now.
     Idle,
     /// The connection is over; send the output (it may hold a GOAWAY) and close. The text says why, unless the
@@ -146,7 +147,7 @@ impl H2Server {
             Poll::Ready(Some(Err(error))) => self.over(Some(&error)),
             Poll::Ready(Some(Ok((request, respond)))) => {
                 let (parts, body) = request.into_parts();
-                Event::Request(Box::new(parts), Box::new(H2Stream::new(respond, body)))
+                Event::Request(parts, H2Stream::new(respond, body))
             }
         }
     }
