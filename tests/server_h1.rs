@@ -167,6 +167,9 @@ fn the_header_limit_is_configurable() {
     let mut client = server.h1();
     client.send(request(500));
     assert_eq!(client.response().status, 200);
+    common::wait::until("the application's own word of the first request", || {
+        (!server.app_calls().is_empty()).then_some(())
+    });
     refused(&server, "over 1024", request(1_200).as_bytes(), &[431]);
     server.finish();
 }
