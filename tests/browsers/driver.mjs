@@ -127,7 +127,7 @@ async function loadPage(browser) {
       throw new Error(`load ${load}: ${failures.join(", ")}`);
     }
   }
-  await page.screenshot({ path: screenshot });
+  await page.screenshot({ path: screenshot, fullPage: true });
   await browser.close();
   report("gone");
 }
