@@ -50,7 +50,7 @@ impl Context {
         wsi.http.phase.set(if has_body { Phase::Body } else { Phase::Answer });
         if has_body {
             self.send_continue(wsi);
-        } else if wsi.http.empty_body.get() && !wsi.http.completed.get() {
+        } else if wsi.http.empty_body.get() && !wsi.http.body_is_unwanted() {
             self.body_complete(wsi);
         } else if wsi.deadlines.timeout.get() == Timeout::HttpContent {
             self.set_timeout(wsi, Timeout::None, 0);

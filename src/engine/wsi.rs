@@ -101,6 +101,11 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    /// The answer is complete, or a file: what comes of the request's body is thrown away.
+    pub fn body_is_unwanted(&self) -> bool {
+        self.completed.get() || self.file.borrow().is_some()
+    }
+
     /// Back to the start of a request. The header table is detached before, where it is accounted.
     pub fn reset(&self) {
         debug_assert!(self.ah.borrow().is_none(), "the header table is detached first");
