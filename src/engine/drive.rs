@@ -371,11 +371,11 @@ impl Context {
         if !stream.is_open() {
             return;
         }
-        if stream.http.completed.get() {
-            self.finish_transaction(stream);
+        if stream.http.phase.get() == Phase::Body && !self.receive_stream_body(stream) {
             return;
         }
-        if stream.http.phase.get() == Phase::Body && !self.receive_stream_body(stream) {
+        if stream.http.completed.get() {
+            self.finish_transaction(stream);
             return;
         }
         if self.may_produce(stream)
@@ -470,6 +470,7 @@ impl Context {
                 return;
             }
             if wsi.http.body_is_unwanted() {
+                wsi.http.discarded.set(wsi.http.discarded.get().saturating_add(data.len()));
                 self.consumed(wsi, data.len());
                 return;
             }

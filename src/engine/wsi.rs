@@ -88,6 +88,8 @@ pub struct Transaction {
     pub remaining: Cell<Option<u64>>,
     /// The answer has been written to its end.
     pub ended: Cell<bool>,
+    /// Bytes of the request's body that nobody wanted.
+    pub discarded: Cell<usize>,
     /// The program called `lws_http_transaction_completed`.
     pub completed: Cell<bool>,
     /// A body that the library itself sends after the headers.
@@ -119,6 +121,7 @@ impl Transaction {
         self.remaining.set(None);
         self.ended.set(false);
         self.completed.set(false);
+        self.discarded.set(0);
         self.canned.take();
         self.file.take();
         self.held_body.take();
