@@ -109,6 +109,8 @@ pub struct Context {
     pub event_lib_pt: Zeroed,
     /// User code on the stack.
     pub(super) depth: Cell<u32>,
+    /// Calls of user code up to now, wrapping.
+    pub(super) calls: Cell<u32>,
     /// Service functions on the stack.
     pub(super) serving: Cell<u32>,
     /// Timers.
@@ -154,6 +156,7 @@ impl Context {
                 graveyard: RefCell::default(),
                 event_loop,
                 depth: Cell::new(0),
+                calls: Cell::new(0),
                 serving: Cell::new(0),
                 timers: Timers::default(),
                 clock: Cell::new(timer::now()),

@@ -89,6 +89,7 @@ impl Context {
     pub fn outside<R>(&self, user_code: impl FnOnce() -> R) -> R {
         assert_no_core_open();
         self.depth.set(self.depth.get() + 1);
+        self.calls.set(self.calls.get().wrapping_add(1));
         let _leave = Leave(self);
         user_code()
     }

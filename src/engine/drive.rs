@@ -171,7 +171,7 @@ impl Context {
         if self.deliver_held_body(wsi) {
             return true;
         }
-        if wsi.http.phase.get() == Phase::Body && wsi.rx_paused.get() && !wsi.http.completed.get() {
+        if wsi.http.phase.get() == Phase::Body && wsi.rx_paused.get() && !wsi.http.body_is_unwanted() {
             return false;
         }
         if wsi.http.phase.get() == Phase::Idle && (self.is_silent(wsi) || !self.may_take_ah(wsi)) {
@@ -320,14 +320,10 @@ impl Context {
         stream.parent.set(Some(connection.id()));
         stream.bind_vhost(Some(Rc::clone(&vhost)));
         let has_body = h2.expects_body();
-        stream
-            .http
-            .empty_body
-            .set(!has_body && parts.method == http::Method::POST && says(&parts.headers, &CONTENT_LENGTH, "0"));
-        stream
-            .http
-            .expects_continue
-            .set(has_body && says(&parts.headers, &EXPECT, "100-continue"));
+        stream.http.empty_body.set(
+            !has_body && parts.method == http::Method::POST && says(&parts.headers, &CONTENT_LENGTH, "0"),
+        );
+        stream.http.expects_continue.set(has_body && says(&parts.headers, &EXPECT, "100-continue"));
         let joined = connection.net.with(|net| {
             let net = net.as_mut()?;
             stream.stream_at.set(net.streams.len());
@@ -375,11 +371,11 @@ impl Context {
         if !stream.is_open() {
             return;
         }
-        if stream.http.completed.get() {
-            self.finish_transaction(stream);
+        if stream.http.phase.get() == Phase::Body && !self.receive_stream_body(stream) {
             return;
         }
-        if stream.http.phase.get() == Phase::Body && !self.receive_stream_body(stream) {
+        if stream.http.completed.get() {
+            self.finish_transaction(stream);
             return;
         }
         if self.may_produce(stream)
@@ -421,7 +417,7 @@ impl Context {
     /// Takes what has come of the body; `false` when the stream ended over it.
     fn receive_stream_body(&self, stream: &Wsi) -> bool {
         while stream.is_open() && stream.http.phase.get() == Phase::Body {
-            if stream.rx_paused.get() && !stream.http.completed.get() {
+            if stream.rx_paused.get() && !stream.http.body_is_unwanted() {
                 break;
             }
             if self.deliver_held_body(stream) {
@@ -473,8 +469,8 @@ impl Context {
             if !wsi.is_open() {
                 return;
             }
-            if is_answered(wsi) {
-                // Nobody wants the rest.
+            if wsi.http.body_is_unwanted() {
+                wsi.http.discarded.set(wsi.http.discarded.get().saturating_add(data.len()));
                 self.consumed(wsi, data.len());
                 return;
             }
@@ -491,7 +487,7 @@ impl Context {
     }
 
     fn deliver_held_body(&self, wsi: &Wsi) -> bool {
-        if wsi.rx_paused.get() && !wsi.http.completed.get() {
+        if wsi.rx_paused.get() && !wsi.http.body_is_unwanted() {
             return false;
         }
         let held = wsi.http.held_body.take();
@@ -510,7 +506,7 @@ impl Context {
     pub(super) fn body_complete(&self, wsi: &Wsi) {
         wsi.http.phase.set(Phase::Answer);
         self.end_own_timeout(wsi);
-        if is_answered(wsi) {
+        if wsi.http.body_is_unwanted() {
             return;
         }
         if wsi.http.empty_body.get() {
@@ -520,7 +516,7 @@ impl Context {
             let result = self.dispatch(wsi, Reason::HttpBody, Arg::Null);
             self.after_callback(wsi, result);
         }
-        if wsi.is_open() && !wsi.http.completed.get() {
+        if wsi.is_open() && !wsi.http.body_is_unwanted() {
             let result = self.dispatch(wsi, Reason::HttpBodyCompletion, Arg::Null);
             self.after_callback(wsi, result);
         }
@@ -567,11 +563,6 @@ fn is_full(wsi: &Wsi) -> bool {
 
 fn is_blocked(wsi: &Wsi) -> bool {
     wsi.net.with(|net| net.as_ref().is_none_or(|net| net.blocked))
-}
-
-/// Whether the program has no use for the rest of the request: the answer is complete, or a file.
-fn is_answered(wsi: &Wsi) -> bool {
-    wsi.http.completed.get() || wsi.http.file.borrow().is_some()
 }
 
 /// Whether header `name` has exactly this value.

@@ -1,5 +1,6 @@
 //! Files: found below a mount, described, and sent in pieces of bounded size.
 
+use std::borrow::Cow;
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::Read as _;
@@ -142,6 +143,7 @@ impl Context {
         let head = build_head(|head| {
             let content_type = Some(content_type.as_bytes()).filter(|text| !text.is_empty());
             self.common_head(wsi, 200, content_type, Some(size), head)?;
+            head.header(b"cache-control", self.cache_control_of(wsi).as_bytes())?;
             let room = head.room();
             let Some(place) = room.get_mut(..extra.len()) else { return Err(HeaderError::NoRoom) };
             place.copy_from_slice(extra);
@@ -149,6 +151,14 @@ impl Context {
             head.end()
         })?;
         self.begin_file(wsi, &head, file, size)
+    }
+
+    /// What the mount that the request is below says about caching.
+    fn cache_control_of(&self, wsi: &Wsi) -> Cow<'static, str> {
+        let none = Cow::Borrowed("no-store");
+        let (Some(vhost), Some(ah)) = (wsi.vhost(), wsi.ah()) else { return none };
+        let path = ah.path().to_bytes();
+        mount::find(&vhost.mounts, path, ah.method(), wsi.is_stream()).map_or(none, mount::cache_control)
     }
 
     fn begin_file(&self, wsi: &Wsi, head: &[u8], file: File, size: u64) -> Result<(), WriteError> {

@@ -21,6 +21,9 @@ use crate::util::zeroed::Zeroed;
 /// Bits of a mount's `auth_mask` that are for the library, not for the program.
 const AUTH_MODE_MASK: u32 = 0xf000_0000;
 
+/// Bytes of a body that are thrown away after the answer, before the stream is reset.
+const DISCARD_MAX: usize = 256 * 1024;
+
 /// What became of the attempt to answer a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
@@ -50,7 +53,7 @@ impl Context {
         wsi.http.phase.set(if has_body { Phase::Body } else { Phase::Answer });
         if has_body {
             self.send_continue(wsi);
-        } else if wsi.http.empty_body.get() && !wsi.http.completed.get() {
+        } else if wsi.http.empty_body.get() && !wsi.http.body_is_unwanted() {
             self.body_complete(wsi);
         } else if wsi.deadlines.timeout.get() == Timeout::HttpContent {
             self.set_timeout(wsi, Timeout::None, 0);
@@ -59,8 +62,10 @@ impl Context {
 
     /// `100 Continue`, when the client waits for it and the answer has not begun.
     fn send_continue(&self, wsi: &Wsi) {
-        let due = wsi.http.expects_continue.replace(false);
-        if !due || wsi.http.headers_sent.get() || wsi.http.completed.get() {
+        if wsi.http.headers_sent.get() || wsi.http.completed.get() {
+            return;
+        }
+        if !wsi.http.expects_continue.replace(false) {
             return;
         }
         if stream_core(wsi, |core| core.h2.send_continue()).is_none() {
@@ -265,7 +270,9 @@ impl Context {
     /// The transaction is over and its request fully received: on to the next, or to the end.
     pub(super) fn finish_transaction(&self, wsi: &Wsi) {
         if wsi.is_stream() {
-            self.end_stream(wsi);
+            if !self.awaits_rest_of_body(wsi) {
+                self.end_stream(wsi);
+            }
             return;
         }
         if !wsi.http.keep_alive.get() {
@@ -288,6 +295,29 @@ impl Context {
             }
         });
         self.set_timeout(wsi, Timeout::None, 0);
+    }
+
+    /// Whether a stream that has been answered stays for a while because its body is still coming.
+    ///
+    /// A server may reset the stream then (RFC 9113 §8.1), but many clients lose the answer over it. So a modest rest is taken
+    /// and thrown away; the reset is for peers that go on and on, or stop.
+    fn awaits_rest_of_body(&self, stream: &Wsi) -> bool {
+        let rest_may_come = stream.http.phase.get() == Phase::Body
+            && !stream.http.expects_continue.get()
+            && stream.http.discarded.get() <= DISCARD_MAX
+            && stream.http.remaining.get().is_none_or(|left| left == 0);
+        let waits = rest_may_come
+            && stream_core(stream, |core| {
+                core.h2.has_headers()
+                    && (core.h2.is_ended() || core.h2.send_data(bytes::Bytes::new(), true).is_ok())
+            }) == Some(true);
+        if waits {
+            stream.http.ended.set(true);
+            if stream.deadlines.timeout.get() == Timeout::None {
+                self.set_timeout(stream, Timeout::HttpContent, self.config.timeout);
+            }
+        }
+        waits
     }
 
     /// Ends a stream: with END_STREAM when its answer is whole, with a reset when it is not.

@@ -166,8 +166,10 @@ impl Context {
         }
         // The handle keeps the context's memory while one of its own callbacks destroys it.
         let this = self.handle();
-        let wait = if timeout_ms < 0 { 0 } else { i32::MAX };
-        let wait = this.adjust_timeout(wait);
+        let before = this.calls.get();
+        let wait = this.adjust_timeout(if timeout_ms < 0 { 0 } else { i32::MAX });
+        // A program that waits for one of its callbacks gets to see that it ran.
+        let wait = if this.calls.get() == before { wait } else { 0 };
         let ran = if this.ending() == Ending::No { this.event_loop.run(&this, wait) } else { None };
         let result = match ran {
             Some(result) => result,

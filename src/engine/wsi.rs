@@ -88,6 +88,8 @@ pub struct Transaction {
     pub remaining: Cell<Option<u64>>,
     /// The answer has been written to its end.
     pub ended: Cell<bool>,
+    /// Bytes of the request's body that nobody wanted.
+    pub discarded: Cell<usize>,
     /// The program called `lws_http_transaction_completed`.
     pub completed: Cell<bool>,
     /// A body that the library itself sends after the headers.
@@ -101,6 +103,11 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    /// The answer is complete, or a file: what comes of the request's body is thrown away.
+    pub fn body_is_unwanted(&self) -> bool {
+        self.completed.get() || self.file.borrow().is_some()
+    }
+
     /// Back to the start of a request. The header table is detached before, where it is accounted.
     pub fn reset(&self) {
         debug_assert!(self.ah.borrow().is_none(), "the header table is detached first");
@@ -114,6 +121,7 @@ impl Transaction {
         self.remaining.set(None);
         self.ended.set(false);
         self.completed.set(false);
+        self.discarded.set(0);
         self.canned.take();
         self.file.take();
         self.held_body.take();

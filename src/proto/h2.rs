@@ -68,7 +68,10 @@ impl Default for H2Settings {
 }
 
 /// What a poll found.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is received; boxes cost more than the moves")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is received; boxes cost more than the moves"
+)]
 pub enum Event {
     /// A request; the stream answers it.
     Request(Parts, H2Stream),
