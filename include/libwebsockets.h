@@ -3819,8 +3819,8 @@ void lws_explicit_bzero(void *p, size_t len);
 void lws_sul_schedule(struct lws_context *ctx,
                       int tsi,
                       lws_sorted_usec_list_t *sul,
-                      sul_cb_t _cb,
-                      lws_usec_t _us);
+                      sul_cb_t cb,
+                      lws_usec_t us);
 
 /// As `lws_sul_schedule()`, for something that a system which suspends should wake up for: it counts in
 /// `lws_sul_earliest_wakeable_event()`, and is otherwise the same.
@@ -3830,8 +3830,8 @@ void lws_sul_schedule(struct lws_context *ctx,
 void lws_sul_schedule_wakesuspend(struct lws_context *ctx,
                                   int tsi,
                                   lws_sorted_usec_list_t *sul,
-                                  sul_cb_t _cb,
-                                  lws_usec_t _us);
+                                  sul_cb_t cb,
+                                  lws_usec_t us);
 
 /// Sets `*pearliest` to when the first function is due that was scheduled with `lws_sul_schedule_wakesuspend()`, or with
 /// `LWSSULLI_WAKE_IF_SUSPENDED`, on the clock of `lws_now_usecs()`: a program that suspends the system sets its alarm to it.

@@ -62,9 +62,9 @@ impl Callback for CCallback {
                     chunked: 0,
                 };
                 let result = self.invoke(call, user, from_mut(&mut args).cast(), 0);
-                let used = (args.p as usize).wrapping_sub(at as usize);
-                if used <= room {
-                    window.set(HeaderRoom { at: args.p.cast(), room: room - used });
+                let written = (args.p as usize).wrapping_sub(at as usize);
+                if written <= room {
+                    window.set(HeaderRoom { at: args.p.cast(), room: room - written });
                     result
                 } else {
                     crate::log_err!("ADD_HEADERS: the callback wrote beyond the room it was given");

@@ -62,8 +62,8 @@ unsafe fn create(info: &lws_context_creation_info) -> Result<Rc<Context>, Create
     let event_lib_pt = custom.map_or(0, |custom| unsafe { (*custom.ops).evlib_size_pt }.into());
     let event_loop: Box<dyn EventLoop> = match custom {
         Some(custom) => {
-            // SAFETY: `foreign_loops` has an element per thread, and there is one.
             let foreign =
+                // SAFETY: `foreign_loops` has an element per thread, and there is one.
                 if info.foreign_loops.is_null() { null_mut() } else { unsafe { *info.foreign_loops } };
             // SAFETY: the table is not NULL, and valid as long as the context by contract.
             Box::new(unsafe { OpsTable::new(custom.ops, foreign, info) })
@@ -307,8 +307,8 @@ pub unsafe extern "C" fn lws_evlib_tsi_to_evlib_pt(ctx: *mut lws_context, tsi: c
 /// `wsi` is NULL or a wsi of a live context. Service thread only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_evlib_wsi_to_evlib_pt(wsi: *mut lws) -> *mut c_void {
-    // SAFETY: the caller's promise.
     guard(null_mut(), || {
+        // SAFETY: the caller's promise.
         unsafe { super::handle::wsi_cx(wsi) }.map_or(null_mut(), |(_, cx)| cx.event_lib_pt.as_ptr().cast())
     })
 }

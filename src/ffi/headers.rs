@@ -193,9 +193,9 @@ pub unsafe extern "C" fn lws_hdr_custom_name_foreach(
         // SAFETY: the caller's promise.
         let (Some((wsi, cx)), Some(cb)) = (unsafe { wsi_cx(wsi) }, cb) else { return -1 };
         let Some(ah) = wsi.ah() else { return -1 };
-        // SAFETY: the program promised this signature.
         ah.for_each_custom(b"", |name, _| {
-            cx.outside(|| unsafe { cb(name.as_ptr().cast(), name.len() as c_int, opaque) })
+            // SAFETY: the program promised this signature.
+            cx.outside(|| unsafe { cb(name.as_ptr().cast(), name.len() as c_int, opaque) });
         });
         cx.settle();
         0

@@ -1,5 +1,6 @@
 //! The C API: the only `extern "C"` of the crate. One file per area of the C header.
 #![allow(non_camel_case_types, reason = "the C API's names are the C API's")]
+#![allow(clippy::wildcard_imports, reason = "the types of the C API are one namespace, as in C")]
 
 pub mod types;
 

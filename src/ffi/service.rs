@@ -160,8 +160,8 @@ pub unsafe extern "C" fn lws_cancel_service_pt(wsi: *mut lws) {
 /// `context` is NULL or a context that has not been destroyed. Service thread only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsi_from_fd(context: *const lws_context, fd: c_int) -> *mut lws {
-    // SAFETY: the caller's promise.
     guard(std::ptr::null_mut(), || {
+        // SAFETY: the caller's promise.
         unsafe { self::context(context) }
             .and_then(|cx| cx.wsi_from_fd(fd).map(wsi_ptr))
             .unwrap_or(std::ptr::null_mut())

@@ -116,8 +116,8 @@ pub unsafe extern "C" fn lws_sul_schedule(
     ctx: *mut lws_context,
     tsi: c_int,
     sul: *mut lws_sorted_usec_list_t,
-    _cb: sul_cb_t,
-    _us: lws_usec_t,
+    cb: sul_cb_t,
+    us: lws_usec_t,
 ) {
     guard((), || {
         // SAFETY: the caller's promise.
@@ -126,7 +126,7 @@ pub unsafe extern "C" fn lws_sul_schedule(
             return;
         }
         // SAFETY: the caller's promise.
-        unsafe { schedule(&cx, sul, _cb, _us, false) };
+        unsafe { schedule(&cx, sul, cb, us, false) };
     });
 }
 
@@ -161,8 +161,8 @@ pub unsafe extern "C" fn lws_sul_schedule_wakesuspend(
     ctx: *mut lws_context,
     tsi: c_int,
     sul: *mut lws_sorted_usec_list_t,
-    _cb: sul_cb_t,
-    _us: lws_usec_t,
+    cb: sul_cb_t,
+    us: lws_usec_t,
 ) {
     guard((), || {
         // SAFETY: the caller's promise.
@@ -171,7 +171,7 @@ pub unsafe extern "C" fn lws_sul_schedule_wakesuspend(
             && tsi == 0
         {
             // SAFETY: the caller's promise.
-            unsafe { schedule(&cx, sul, _cb, _us, true) };
+            unsafe { schedule(&cx, sul, cb, us, true) };
         }
     });
 }

@@ -70,9 +70,11 @@ pub unsafe extern "C" fn lws_vhost_destroy(vh: *mut lws_vhost) {
 /// `wsi` is NULL or a wsi of a live context. Service thread only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_get_vhost(wsi: *mut lws) -> *mut lws_vhost {
-    // SAFETY: the caller's promise.
     guard(null_mut(), || {
-        unsafe { self::wsi(wsi) }.and_then(|wsi| wsi.vhost()).map_or(null_mut(), |vhost| vhost_ptr(&vhost))
+        // SAFETY: the caller's promise.
+        unsafe { self::wsi(wsi) }
+            .and_then(crate::engine::wsi::Wsi::vhost)
+            .map_or(null_mut(), |vhost| vhost_ptr(&vhost))
     })
 }
 
@@ -138,8 +140,8 @@ pub unsafe extern "C" fn lws_get_vhost_listen_port(vhost: *mut lws_vhost) -> c_i
 /// `vhost` is NULL or a vhost of a live context. Service thread only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_get_vhost_iface(vhost: *mut lws_vhost) -> *const c_char {
-    // SAFETY: the caller's promise.
     guard(null(), || {
+        // SAFETY: the caller's promise.
         unsafe { self::vhost(vhost) }
             .and_then(|vhost| Some(c_vhost(&vhost).iface.as_ref()?.as_ptr()))
             .unwrap_or(null())
@@ -542,8 +544,8 @@ pub(super) fn log_cx(vhost: &Vhost) -> *mut lws_log_cx {
 /// `vh` is NULL or a vhost of a live context.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lwsl_vhost_get_cx(vh: *mut lws_vhost) -> *mut lws_log_cx {
-    // SAFETY: the caller's promise.
     guard(super::log::process_cx(), || {
+        // SAFETY: the caller's promise.
         unsafe { vhost(vh) }.map_or(super::log::process_cx(), |vhost| log_cx(&vhost))
     })
 }

@@ -25,8 +25,8 @@ pub unsafe extern "C" fn lws_get_socket_fd(wsi: *mut lws) -> lws_sockfd_type {
 /// `wsi` is NULL or a wsi of a live context. Service thread only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_get_network_wsi(wsi: *mut lws) -> *mut lws {
-    // SAFETY: the caller's promise.
     guard(null_mut(), || {
+        // SAFETY: the caller's promise.
         unsafe { wsi_cx(wsi) }.and_then(|(wsi, cx)| network(wsi, &cx).map(wsi_ptr)).unwrap_or(null_mut())
     })
 }
@@ -92,8 +92,8 @@ pub unsafe extern "C" fn lws_wsi_tsi(wsi: *mut lws) -> c_int {
 /// `wsi` is NULL or a wsi of a live context. Service thread only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_wsi_tag(wsi: *mut lws) -> *const c_char {
-    // SAFETY: the caller's promise.
     guard(c"[null wsi]".as_ptr(), || {
+        // SAFETY: the caller's promise.
         unsafe { self::wsi(wsi) }.map_or(c"[null wsi]".as_ptr(), |wsi| wsi.with_tag(CStr::as_ptr))
     })
 }
@@ -388,8 +388,8 @@ unsafe fn put_address(
 /// `wsi` is NULL or a wsi of a live context.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lwsl_wsi_get_cx(wsi: *mut lws) -> *mut lws_log_cx {
-    // SAFETY: the caller's promise.
     guard(super::log::process_cx(), || {
+        // SAFETY: the caller's promise.
         unsafe { self::wsi(wsi) }
             .and_then(Wsi::vhost)
             .map_or(super::log::process_cx(), |vhost| super::vhost::log_cx(&vhost))

@@ -21,6 +21,7 @@ pub struct Id {
 
 impl Id {
     /// The slot's number, stable over its reuse.
+    #[must_use]
     pub fn index(self) -> usize {
         self.index as usize
     }
@@ -54,6 +55,9 @@ impl<T> Default for Slots<T> {
 
 impl<T> Slots<T> {
     /// Takes a free slot, making a chunk of them with `make` when there is none.
+    ///
+    /// # Panics
+    /// After 2³⁰ slots.
     pub fn take(&self, make: impl Fn() -> T) -> (Id, &T) {
         if self.free.borrow().is_empty() {
             self.grow(make);
@@ -107,11 +111,11 @@ impl<T> Slots<T> {
     fn grow(&self, make: impl Fn() -> T) {
         let made = self.made.get();
         let (chunk, _) = place(made as u32);
-        let slots: Box<[Slot<T>]> = (0..FIRST << chunk)
+        let fresh: Box<[Slot<T>]> = (0..FIRST << chunk)
             .map(|_| Slot { generation: Cell::new(1), live: Cell::new(false), value: make() })
             .collect();
-        let count = slots.len();
-        assert!(self.chunks[chunk].set(slots).is_ok(), "chunks are made once, in order");
+        let count = fresh.len();
+        assert!(self.chunks[chunk].set(fresh).is_ok(), "chunks are made once, in order");
         self.made.set(made + count);
         self.free.borrow_mut().extend(made as u32..(made + count) as u32);
     }
