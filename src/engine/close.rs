@@ -10,6 +10,19 @@ use super::reason::Reason;
 use super::wsi::{Role, Wsi};
 use crate::util::slots::Id;
 
+/// Does what it holds when it is dropped by a panic: an internal error must neither lose a wsi nor keep it.
+pub(super) struct OnPanic<'a, F: Fn()>(pub(super) &'a Context, pub(super) F);
+
+impl<F: Fn()> Drop for OnPanic<'_, F> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            (self.1)();
+            // Nobody may be on the stack to carry it out.
+            self.0.wake();
+        }
+    }
+}
+
 impl Context {
     /// The program's own wish to close `wsi`. What is not a connection's, a stream's or a listener's is ours to keep.
     pub fn close_by_program(&self, wsi: &Wsi) {
@@ -33,7 +46,6 @@ impl Context {
         if !matches!(wsi.role.get(), Role::Standin | Role::Pipe) {
             self.close(wsi);
         }
-        // Nobody may be on the stack to carry it out.
         self.wake();
     }
 
@@ -64,6 +76,7 @@ impl Context {
 
     /// Takes a wsi down: callbacks in the recorded order, then the loop, the descriptor, the memory.
     fn finish_close(&self, wsi: &Wsi) {
+        let _retried = OnPanic(self, || self.closing.borrow_mut().push_back(wsi.id()));
         match wsi.role.get() {
             Role::Connection => {
                 let streams = wsi

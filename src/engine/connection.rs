@@ -414,6 +414,15 @@ impl Context {
         self.time_output(wsi, blocked);
     }
 
+    /// Whether the peer takes output, if only a little: the loop tells of room only when there is a lot of it.
+    pub(super) fn output_moves(&self, wsi: &Wsi) -> bool {
+        let before = self.output_moved_at(wsi);
+        if let Some(connection) = self.connection_of(wsi) {
+            self.flush_quietly(connection);
+        }
+        self.output_moved_at(wsi) > before
+    }
+
     /// When the connection of `wsi` last got rid of output.
     pub(super) fn output_moved_at(&self, wsi: &Wsi) -> Usec {
         self.connection_of(wsi)

@@ -321,7 +321,6 @@ impl Context {
         if !wsi.admitted.replace(false) {
             return;
         }
-        self.outside(|| self.event_loop.remove(self, wsi));
         if let Some(slot) = usize::try_from(wsi.raw_fd())
             .ok()
             .and_then(|fd| self.fds.borrow_mut().get_mut(fd).map(Option::take))
@@ -329,6 +328,7 @@ impl Context {
             debug_assert_eq!(slot, Some(wsi.id()));
         }
         self.ledger.freed(Kind::Fd, 0);
+        self.outside(|| self.event_loop.remove(self, wsi));
     }
 
     /// Sets what the loop waits for on the wsi's descriptor.
@@ -503,16 +503,9 @@ impl Context {
 
     /// Runs `tell` with the stand-in bound to a protocol of `vhost`.
     pub fn stand_in<R>(&self, vhost: &Rc<Vhost>, index: usize, tell: impl FnOnce(&Wsi) -> R) -> R {
-        let standin = self.standin();
-        let (vhost_before, protocol_before) = (standin.vhost(), standin.protocol.get());
-        vhost.bound.set(vhost.bound.get() + 1);
-        standin.bind_vhost(Some(Rc::clone(vhost)));
-        standin.protocol.set(index);
-        let result = tell(standin);
-        standin.bind_vhost(vhost_before);
-        standin.protocol.set(protocol_before);
-        standin.user.set(std::ptr::null_mut());
-        vhost.bound.set(vhost.bound.get() - 1);
+        let lent = Lent::new(self.standin(), vhost, index);
+        let result = tell(lent.standin);
+        drop(lent);
         // The callback may have been the last thing that kept a destroyed vhost.
         self.end_vhost_if_unused(vhost);
         result
@@ -527,5 +520,32 @@ impl Context {
                 }
             }
         }
+    }
+}
+
+/// The stand-in while it stands for a protocol; what it was before when dropped, also by a panic.
+struct Lent<'a> {
+    standin: &'a Wsi,
+    vhost: &'a Vhost,
+    before: Cell<Option<Rc<Vhost>>>,
+    protocol_before: usize,
+}
+
+impl<'a> Lent<'a> {
+    fn new(standin: &'a Wsi, vhost: &'a Rc<Vhost>, protocol: usize) -> Self {
+        // Once more than the stand-in counts: it may be lent again meanwhile.
+        vhost.bound.set(vhost.bound.get() + 1);
+        let before = Cell::new(standin.bind_vhost(Some(Rc::clone(vhost))));
+        let protocol_before = standin.protocol.replace(protocol);
+        Self { standin, vhost, before, protocol_before }
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.standin.bind_vhost(self.before.take());
+        self.standin.protocol.set(self.protocol_before);
+        self.standin.user.set(std::ptr::null_mut());
+        self.vhost.bound.set(self.vhost.bound.get() - 1);
     }
 }

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use bytes::{Buf as _, Bytes};
 use http::header::{CONTENT_LENGTH, EXPECT, HeaderName};
 
+use super::close::OnPanic;
 use super::connection::{HIGH_WATER, Net, Speaks};
 use super::context::Context;
 use super::dispatch::Arg;
@@ -49,7 +50,12 @@ impl Context {
         if wsi.driving.get() {
             return;
         }
-        let driving = Driving::enter(self, wsi);
+        wsi.driving.set(true);
+        // When it unwinds, the connection is lost: nobody knows where it stopped.
+        let _lost = OnPanic(self, || {
+            wsi.driving.set(false);
+            self.close(wsi);
+        });
         let state = wsi.net.with(|net| {
             let net = net.as_ref()?;
             Some((net.is_h2(), matches!(net.speaks, Speaks::Unknown), net.farewell != Farewell::No))
@@ -63,7 +69,7 @@ impl Context {
             Some((true, ..)) => self.drive_h2(wsi),
             Some(_) => self.drive_h1(wsi),
         };
-        drop(driving);
+        wsi.driving.set(false);
         if wsi.is_open() {
             wsi.net.with(|net| {
                 if let Some(net) = net {
@@ -105,6 +111,8 @@ impl Context {
             // A peer that has gone is not waited for: what has been answered leaves, the rest ends here.
             Some(Resting { eof: true, .. }) => self.close_gently(wsi),
             None => {}
+            // What is leaving is timed as output.
+            Some(Resting { streams: Some(0), sending: true, .. }) => self.end_own_timeout(wsi),
             // Each time anew: a connection that is driven is not idle, the peer may be taking a long answer.
             Some(Resting { streams: Some(0), .. }) => {
                 self.set_own_timeout(wsi, Timeout::KeepAlive, self.keepalive_of(wsi, KEEPALIVE_H2));
@@ -536,25 +544,6 @@ struct Resting {
     sending: bool,
     /// Of HTTP/2: how many streams are open.
     streams: Option<usize>,
-}
-
-/// A connection is being driven; when that unwinds, the connection is lost: nobody knows where it stopped.
-struct Driving<'a>(&'a Context, &'a Wsi);
-
-impl<'a> Driving<'a> {
-    fn enter(cx: &'a Context, wsi: &'a Wsi) -> Self {
-        wsi.driving.set(true);
-        Self(cx, wsi)
-    }
-}
-
-impl Drop for Driving<'_> {
-    fn drop(&mut self) {
-        self.1.driving.set(false);
-        if std::thread::panicking() {
-            self.0.close_after_panic(self.1);
-        }
-    }
 }
 
 fn is_full(wsi: &Wsi) -> bool {

@@ -25,9 +25,6 @@ pub enum Farewell {
     Lingering,
 }
 
-/// Time a peer has to take what is left.
-const FLUSHING: Usec = 5 * SECOND;
-
 /// Time a peer has to notice that it should stop sending.
 const LINGERING: Usec = 2 * SECOND;
 
@@ -72,7 +69,7 @@ impl Context {
                 self.close(wsi);
                 return;
             }
-            Some(Farewell::Flushing) => (Timeout::FlushBeforeClose, FLUSHING),
+            Some(Farewell::Flushing) => (Timeout::FlushBeforeClose, self.config.timeout),
             Some(Farewell::Lingering) => (Timeout::Linger, LINGERING),
         };
         // Anew while the peer takes it, however slowly.

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
+use super::close::OnPanic;
 use super::connection::Net;
 use super::context::{Context, CreateError};
 use super::dispatch::Arg;
@@ -140,6 +141,7 @@ impl Context {
         }
         prepare(&fd, &vhost);
         let wsi = self.new_wsi(Role::Connection);
+        let _lost = OnPanic(self, || self.close(wsi));
         wsi.bind_vhost(Some(Rc::clone(&vhost)));
         wsi.set_fd(fd);
         wsi.net.with(|net| *net = Some(Box::new(Net::new(vhost.tls.is_some()))));

@@ -17,6 +17,8 @@ pub mod listen;
 pub mod reason;
 pub mod respond;
 pub mod service;
+#[cfg(test)]
+mod tests;
 pub mod timer;
 pub mod vhost;
 pub mod write;

@@ -324,6 +324,7 @@ impl Context {
                 crate::log_warn!("{}: header table held too long, reaped", wsi.tag());
                 self.close(wsi);
             }
+            Timeout::FlushBeforeClose if self.output_moves(wsi) => self.close_gently(wsi),
             Timeout::FlushBeforeClose | Timeout::Linger => {
                 wsi.net.with(|net| {
                     if let Some(net) = net {

@@ -7,6 +7,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
+use super::close::OnPanic;
 use super::context::Context;
 use super::ledger::Kind;
 use super::reason::Reason;
@@ -26,7 +27,21 @@ pub const SECOND: Usec = 1_000_000;
 /// Microseconds of the monotonic clock since an arbitrary start.
 pub fn now() -> Usec {
     let t = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    t.tv_sec as Usec * SECOND + t.tv_nsec as Usec / 1000
+    let now = t.tv_sec as Usec * SECOND + t.tv_nsec as Usec / 1000;
+    #[cfg(test)]
+    let now = now + AHEAD.get();
+    now
+}
+
+#[cfg(test)]
+thread_local! {
+    static AHEAD: Cell<Usec> = const { Cell::new(0) };
+}
+
+/// Lets `time` pass for this thread's test.
+#[cfg(test)]
+pub(super) fn pass(time: Usec) {
+    AHEAD.set(AHEAD.get() + time);
 }
 
 /// Why a wsi has a timeout; decides what happens when it passes.
@@ -248,6 +263,7 @@ impl Context {
     }
 
     fn run_deadlines(&self, wsi: &Wsi, now: Usec) {
+        let _lost = OnPanic(self, || self.close_after_panic(wsi));
         let deadlines = &wsi.deadlines;
         if deadlines.timer_at.get() <= now {
             self.set_timer(wsi, None);
@@ -270,6 +286,7 @@ impl Context {
 
     /// Output has waited long: for a peer that takes nothing, or just for its turn with one that is slow.
     fn stalled(&self, wsi: &Wsi, now: Usec) {
+        self.output_moves(wsi);
         let moved = self.output_moved_at(wsi).saturating_add(self.config.timeout);
         if moved > now {
             self.account_deadline(wsi, || wsi.deadlines.stall_at.set(moved));
