@@ -606,6 +606,118 @@ fn headers_over_the_limit_are_refused() {
 }
 
 // ---------------------------------------------------------------------------------------------
+// Time
+// ---------------------------------------------------------------------------------------------
+
+/// Connections, streams and peers that do not move are ended by the server's own clock, and leave nothing open.
+#[test]
+fn what_does_not_move_times_out() {
+    if library().foreign {
+        return;
+    }
+    let server = start_tls(&["--timeout=1", "--keepalive=1"]);
+    assert_eq!(get(&mut client(&server, &[]), 1, "/cb/dyn").status, Some(200));
+    let idle_fds = until("the first connection to close", || {
+        let fds = server.running.open_fds();
+        server.running.stdout().iter().any(|line| line == "closed").then_some(fds)
+    });
+
+    let idle = client(&server, &[]);
+    let mut half_body = client(&server, &[]);
+    half_body.post(1, "/cb/echo", &[("content-length", "10")]);
+    half_body.send(h2::frame(h2::DATA, 0, 1, b"half"));
+    let mut half_headers = client(&server, &[]);
+    let block = h2::request_block("GET", "/cb/dyn", &[]);
+    half_headers.send(h2::frame(h2::HEADERS, h2::END_STREAM, 1, &block));
+    let mut no_credit = client(&server, &[(h2::SETTINGS_INITIAL_WINDOW_SIZE, 0)]);
+    no_credit.get(1, "/large.txt");
+    let window = (1 << 31) - 1;
+    let mut no_reading = client(&server, &[(h2::SETTINGS_INITIAL_WINDOW_SIZE, window)]);
+    no_reading.window_update(0, window - 65_535);
+    for n in 0..90 {
+        no_reading.get(2 * n + 1, "/large.txt");
+    }
+    let silent = h1::connect(server.port);
+    let config = tls::config(&tls::Options::default());
+    let half_hello = tls::half_handshake(server.port, config).expect("sent");
+
+    let open = "idle, half a body, half a header block, no credit, no reading, silent, half a handshake";
+    until(&format!("{open}: to be closed"), || (server.running.open_fds() <= idle_fds).then_some(()));
+    drop((idle, half_body, half_headers, no_credit, no_reading, silent, half_hello));
+    server.finish();
+}
+
+/// A stream that the application answers late, or never, is the application's matter: no clock ends it.
+#[test]
+fn a_slow_application_is_not_timed_out() {
+    let server = start_tls(&["--timeout=1", "--keepalive=1"]);
+    let mut client = client(&server, &[]);
+    client.get(1, "/cb/hang");
+    let begin = std::time::Instant::now();
+    // a connection that is alive for longer than all of its timeouts
+    while begin.elapsed() < std::time::Duration::from_secs(3) {
+        client.send(h2::frame(h2::PING, 0, 0, b"12345678"));
+        client.until("the ping's answer", |f| (f.kind == h2::PING).then_some(()));
+    }
+    assert_eq!(get(&mut client, 3, "/cb/dyn").status, Some(200));
+    server.finish();
+}
+
+/// What a program wrote, a client sends and a frame says, with some bytes changed: whatever comes of it, the
+/// server goes on and has no error to report.
+#[test]
+fn garbage_harms_nobody() {
+    let server = start(&[]);
+    let mut random = 0x2545_F491_4F6C_DD1D_u64;
+    let mut next = move |below: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        usize::try_from(random >> 33).expect("31 bits") % below
+    };
+    let block = h2::request_block("POST", "/cb/echo", &[("content-length", "8"), ("x-test", "v")]);
+    let mut frames = h2::PREFACE.to_vec();
+    frames.extend(h2::settings(&[(4, 100_000), (5, 20_000)]));
+    frames.extend(h2::frame(h2::HEADERS, h2::END_HEADERS, 1, &block));
+    frames.extend(h2::frame(h2::PRIORITY, 0, 3, &[0, 0, 0, 1, 7]));
+    frames.extend(h2::frame(h2::DATA, 0, 1, b"body"));
+    frames.extend(h2::frame(h2::WINDOW_UPDATE, 0, 1, &[0, 0, 1, 0]));
+    frames.extend(h2::frame(h2::DATA, h2::END_STREAM, 1, b"body"));
+    frames.extend(h2::frame(h2::HEADERS, h2::END_STREAM, 3, &block[..10]));
+    frames.extend(h2::frame(h2::CONTINUATION, h2::END_HEADERS, 3, &block[10..]));
+    frames.extend(h2::frame(h2::RST_STREAM, 0, 3, &[0, 0, 0, 8]));
+    frames.extend(h2::frame(h2::GOAWAY, 0, 0, &[0; 8]));
+    let text = b"POST /cb/echo?a=b%20c HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n\
+        4\r\nbody\r\n0\r\n\r\nGET /style.css HTTP/1.1\r\nHost: a\r\nIf-None-Match: \"x\"\r\nCookie: a=b; c\r\n\r\n\
+        POST /cb/count HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nConnection: close\r\n\r\n12345";
+    for n in 0..3_000 {
+        let mut bytes = if n % 2 == 0 { frames.clone() } else { text.to_vec() };
+        // most keep the preface, so that what comes after is read
+        let spared = if n % 2 == 0 && n % 20 != 0 { h2::PREFACE.len() } else { 0 };
+        for _ in 0..=next(4) {
+            let at = spared + next(bytes.len() - spared);
+            match next(4) {
+                0 => bytes[at] = u8::try_from(next(256)).expect("a byte"),
+                1 => bytes[at] ^= 1 << next(8),
+                2 => drop(bytes.drain(at..(at + next(20)).min(bytes.len()))),
+                _ => bytes.insert(at, b"\0\r\n \xff:%,"[next(8)]),
+            }
+        }
+        let mut socket = h1::connect(server.port);
+        let _ = socket.write_all(&bytes);
+        if next(3) == 0 {
+            h1::reset_on_close(&socket);
+        } else {
+            let _ = socket.shutdown(std::net::Shutdown::Write);
+            let mut answer = Vec::new();
+            let _ = socket.read_to_end(&mut answer);
+        }
+    }
+    assert_eq!(server.h1().get("/cb/dyn").status, 200);
+    server.finish();
+}
+
+// ---------------------------------------------------------------------------------------------
 // Load
 // ---------------------------------------------------------------------------------------------
 
