@@ -79,10 +79,7 @@ impl Context {
         let _retried = OnPanic(self, || self.closing.borrow_mut().push_back(wsi.id()));
         match wsi.role.get() {
             Role::Connection => {
-                let streams = wsi
-                    .net
-                    .with(|net| net.as_mut().map(|net| std::mem::take(&mut net.streams)))
-                    .unwrap_or_default();
+                let streams = wsi.with_net(|net| std::mem::take(&mut net.streams)).unwrap_or_default();
                 for id in streams {
                     if let Some(stream) = self.wsi(id) {
                         stream.begin_close();
@@ -134,15 +131,14 @@ impl Context {
     fn leave_connection(&self, stream: &Wsi) {
         let Some(connection) = stream.parent.get().and_then(|id| self.wsi(id)) else { return };
         let at = stream.stream_at.get();
-        let moved = connection.net.with(|net| {
-            let streams = &mut net.as_mut()?.streams;
-            if streams.get(at) != Some(&stream.id()) {
+        let moved = connection.with_net(|net| {
+            if net.streams.get(at) != Some(&stream.id()) {
                 return None;
             }
-            streams.swap_remove(at);
-            streams.get(at).copied()
+            net.streams.swap_remove(at);
+            net.streams.get(at).copied()
         });
-        if let Some(moved) = moved.and_then(|id| self.wsi(id)) {
+        if let Some(moved) = moved.flatten().and_then(|id| self.wsi(id)) {
             moved.stream_at.set(at);
         }
         // Dropping the h2 side may have a RST_STREAM to send.

@@ -18,7 +18,7 @@ use super::ledger::Kind;
 use super::timer::Usec;
 use super::wsi::{Life, Wsi};
 use crate::engine::vhost::{PlainOnTls, Vhost};
-use crate::proto::h1::H1Server;
+use crate::proto::h1::{self, H1Server};
 use crate::proto::h2::{H2Server, PREFACE, WakeQueue};
 use crate::proto::tls::{ClientHello, Handshake, TlsServer, looks_like_tls};
 use crate::util::slots::Id;
@@ -115,6 +115,29 @@ impl Net {
         match &self.speaks {
             Speaks::H2(h2) => h2.input_len(),
             _ => self.rx.len(),
+        }
+    }
+
+    /// The HTTP/2 side, if it is that.
+    pub(super) fn h2(&mut self) -> Option<&mut H2Server> {
+        match &mut self.speaks {
+            Speaks::H2(h2) => Some(h2),
+            _ => None,
+        }
+    }
+
+    /// The next thing that an HTTP/1 connection has received, if it is that.
+    pub(super) fn parse(&mut self) -> Option<Result<h1::Event, h1::Reject>> {
+        match &mut self.speaks {
+            Speaks::H1(parser) => Some(parser.poll(&mut self.rx)),
+            _ => None,
+        }
+    }
+
+    /// An HTTP/1 connection goes on to its next request.
+    pub(super) fn next_request(&mut self) {
+        if let Speaks::H1(parser) = &mut self.speaks {
+            parser.next_request();
         }
     }
 
@@ -250,11 +273,7 @@ impl Context {
             });
             match got {
                 Some(Ok((0, _))) => {
-                    wsi.net.with(|net| {
-                        if let Some(net) = net {
-                            net.eof = true
-                        }
-                    });
+                    wsi.with_net(|net| net.eof = true);
                     break;
                 }
                 Some(Ok((n, _))) => {
@@ -267,11 +286,7 @@ impl Context {
                 Some(Err(Errno::AGAIN)) => break,
                 Some(Err(error)) => {
                     crate::log_debug!("{}: recv: {error}", wsi.tag());
-                    wsi.net.with(|net| {
-                        if let Some(net) = net {
-                            net.dead = true
-                        }
-                    });
+                    wsi.with_net(|net| net.dead = true);
                     result = Read::Close;
                 }
                 None => result = Read::Close,
@@ -284,18 +299,15 @@ impl Context {
     /// Takes bytes off the wire.
     fn take_in(&self, wsi: &Wsi, wire: &mut [u8]) -> Read {
         let Some(vhost) = wsi.vhost() else { return Read::Close };
-        if wsi.net.with(|net| net.as_ref().is_none_or(|net| net.farewell != Farewell::No)) {
+        if wsi.with_net(|net| net.farewell != Farewell::No) != Some(false) {
             // Read only so that the peer gets to read.
             return Read::Open;
         }
-        if wsi.net.with(|net| net.as_ref().is_some_and(|net| net.tls_pending))
-            && !self.admit_tls(wsi, &vhost, wire)
-        {
+        if (wsi.with_net(|net| net.tls_pending) == Some(true)) && !self.admit_tls(wsi, &vhost, wire) {
             return Read::Close;
         }
         let mut chosen = None;
-        let result = wsi.net.with(|net| {
-            let Some(net) = net else { return Read::Close };
+        let result = wsi.with_net(|net| {
             let Some(tls) = &mut net.tls else {
                 take_plain(net, &vhost, |rx| {
                     rx.extend_from_slice(wire);
@@ -329,6 +341,7 @@ impl Context {
             }
             Read::Open
         });
+        let result = result.unwrap_or(Read::Close);
         if let Some(chosen) = chosen
             && !std::rc::Rc::ptr_eq(&chosen, &vhost)
         {
@@ -341,8 +354,7 @@ impl Context {
     fn admit_tls(&self, wsi: &Wsi, vhost: &Vhost, wire: &[u8]) -> bool {
         let plain = vhost.tls.as_ref().map_or(PlainOnTls::Serve, |tls| tls.plain);
         let is_tls = plain == PlainOnTls::Refuse || looks_like_tls(wire);
-        wsi.net.with(|net| {
-            let Some(net) = net else { return };
+        wsi.with_net(|net| {
             net.tls_pending = false;
             if is_tls {
                 net.tls = Some(Box::new(TlsServer::new()));
@@ -356,9 +368,7 @@ impl Context {
     /// Sends what waits, sets the loop's interest, and closes the connection when its socket failed.
     pub(super) fn flush(&self, wsi: &Wsi) {
         let now = self.now();
-        let ok = wsi
-            .with_fd(|fd| wsi.net.with(|net| net.as_mut().is_none_or(|net| net.flush(fd, now))))
-            .unwrap_or(true);
+        let ok = wsi.with_fd(|fd| wsi.with_net(|net| net.flush(fd, now))).flatten() != Some(false);
         self.account_output(wsi);
         if !ok {
             self.close(wsi);
@@ -369,22 +379,18 @@ impl Context {
 
     /// Tells the ledger how much output the connection holds.
     pub(super) fn account_output(&self, wsi: &Wsi) {
-        wsi.net.with(|net| {
-            if let Some(net) = net {
-                let pending = net.pending();
-                self.ledger.resized(Kind::Buffered, net.accounted, pending);
-                net.accounted = pending;
-            }
+        wsi.with_net(|net| {
+            let pending = net.pending();
+            self.ledger.resized(Kind::Buffered, net.accounted, pending);
+            net.accounted = pending;
         });
     }
 
     /// The connection ends: its output leaves the ledger.
     pub(super) fn forget_output(&self, wsi: &Wsi) {
-        wsi.net.with(|net| {
-            if let Some(net) = net {
-                self.ledger.resized(Kind::Buffered, net.accounted, 0);
-                net.accounted = 0;
-            }
+        wsi.with_net(|net| {
+            self.ledger.resized(Kind::Buffered, net.accounted, 0);
+            net.accounted = 0;
         });
     }
 
@@ -393,16 +399,15 @@ impl Context {
         if !wsi.admitted.get() {
             return;
         }
-        let (blocked, more, read) = wsi.net.with(|net| {
-            net.as_ref().map_or((false, false, true), |net| {
-                let held_back = match net.farewell {
-                    Farewell::No => wsi.rx_paused.get() && !net.is_h2(),
-                    Farewell::Flushing => true,
-                    Farewell::Lingering => false,
-                };
-                (net.blocked, net.more, !(net.eof || held_back || net.unparsed() >= READ_PER_TURN))
-            })
+        let told = wsi.with_net(|net| {
+            let held_back = match net.farewell {
+                Farewell::No => wsi.rx_paused.get() && !net.is_h2(),
+                Farewell::Flushing => true,
+                Farewell::Lingering => false,
+            };
+            (net.blocked, net.more, !(net.eof || held_back || net.unparsed() >= READ_PER_TURN))
         });
+        let Some((blocked, more, read)) = told else { return };
         let mut want = 0;
         if read && wsi.life() == Life::Open {
             want |= interest::READ;
@@ -425,8 +430,7 @@ impl Context {
 
     /// When the connection of `wsi` last got rid of output.
     pub(super) fn output_moved_at(&self, wsi: &Wsi) -> Usec {
-        self.connection_of(wsi)
-            .map_or(0, |connection| connection.net.with(|net| net.as_ref().map_or(0, |net| net.moved_at)))
+        self.connection_of(wsi).and_then(|connection| connection.with_net(|net| net.moved_at)).unwrap_or(0)
     }
 
     /// The vhost that a TLS client asks for by name, among those of the listener.
@@ -470,7 +474,7 @@ impl Context {
     /// Sends what it can without telling anybody: the driver on the stack, or the next turn, sees to the rest.
     pub(super) fn flush_quietly(&self, wsi: &Wsi) {
         let now = self.now();
-        wsi.with_fd(|fd| wsi.net.with(|net| net.as_mut().map(|net| net.flush(fd, now))));
+        wsi.with_fd(|fd| wsi.with_net(|net| net.flush(fd, now)));
         self.account_output(wsi);
     }
 }

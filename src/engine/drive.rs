@@ -19,7 +19,7 @@ use super::reason::Reason;
 use super::timer::{SECOND, Timeout};
 use super::wsi::{Phase, Role, StreamCore, Wsi};
 use crate::proto::h1;
-use crate::proto::h2::{Event, H2Stream, Received, StreamWaker};
+use crate::proto::h2::{Event, H2Server, H2Stream, Received, StreamWaker};
 use crate::proto::http::header::HeaderTable;
 use crate::proto::http::method::Method;
 use crate::util::slots::Id;
@@ -56,9 +56,8 @@ impl Context {
             wsi.driving.set(false);
             self.close(wsi);
         });
-        let state = wsi.net.with(|net| {
-            let net = net.as_ref()?;
-            Some((net.is_h2(), matches!(net.speaks, Speaks::Unknown), net.farewell != Farewell::No))
+        let state = wsi.with_net(|net| {
+            (net.is_h2(), matches!(net.speaks, Speaks::Unknown), net.farewell != Farewell::No)
         });
         let more = match state {
             None | Some((_, true, false)) => false,
@@ -71,10 +70,8 @@ impl Context {
         };
         wsi.driving.set(false);
         if wsi.is_open() {
-            wsi.net.with(|net| {
-                if let Some(net) = net {
-                    net.more = more;
-                }
+            wsi.with_net(|net| {
+                net.more = more;
             });
             self.flush(wsi);
             if !more {
@@ -90,8 +87,10 @@ impl Context {
         if !wsi.is_open() {
             return;
         }
-        let state = wsi.net.with(|net| {
-            let net = net.as_mut().filter(|net| net.farewell == Farewell::No)?;
+        let state = wsi.with_net(|net| {
+            if net.farewell != Farewell::No {
+                return None;
+            }
             if matches!(net.speaks, Speaks::Unknown) && !net.eof {
                 return None;
             }
@@ -107,7 +106,7 @@ impl Context {
                 streams: net.is_h2().then_some(net.streams.len()),
             })
         });
-        match state {
+        match state.flatten() {
             // A peer that has gone is not waited for: what has been answered leaves, the rest ends here.
             Some(Resting { eof: true, .. }) => self.close_gently(wsi),
             None => {}
@@ -147,7 +146,7 @@ impl Context {
     }
 
     fn step_h1(&self, wsi: &Wsi) -> Step {
-        let leaving = wsi.net.with(|net| net.as_ref().is_none_or(|net| net.farewell != Farewell::No));
+        let leaving = wsi.with_net(|net| net.farewell != Farewell::No) != Some(false);
         if leaving {
             return Step::Wait;
         }
@@ -185,10 +184,7 @@ impl Context {
         if wsi.http.phase.get() == Phase::Idle && (self.is_silent(wsi) || !self.may_take_ah(wsi)) {
             return false;
         }
-        let event = wsi.net.with(|net| match net.as_deref_mut() {
-            Some(Net { speaks: Speaks::H1(parser), rx, .. }) => Some(parser.poll(rx)),
-            _ => None,
-        });
+        let event = wsi.with_net(Net::parse).flatten();
         match event {
             None | Some(Ok(h1::Event::NeedMore)) => false,
             Some(Ok(h1::Event::Request(table, info))) => {
@@ -213,11 +209,13 @@ impl Context {
 
     /// Whether nothing has come of the next request. An idle connection holds no buffer.
     fn is_silent(&self, wsi: &Wsi) -> bool {
-        wsi.net.with(|net| {
-            let Some(net) = net.as_deref_mut().filter(|net| net.rx.is_empty()) else { return false };
-            net.rx = bytes::BytesMut::new();
-            true
-        })
+        wsi.with_net(|net| {
+            let silent = net.rx.is_empty();
+            if silent {
+                net.rx = bytes::BytesMut::new();
+            }
+            silent
+        }) == Some(true)
     }
 
     fn begin_h1(&self, wsi: &Wsi, table: HeaderTable, info: h1::RequestInfo) {
@@ -251,13 +249,9 @@ impl Context {
 
     /// Returns whether work is left for another turn.
     fn drive_h2(&self, wsi: &Wsi) -> bool {
-        let (eof, mut batch) = (wsi.net.with(|net| net.as_ref().is_some_and(|net| net.eof)), Vec::new());
+        let (eof, mut batch) = ((wsi.with_net(|net| net.eof) == Some(true)), Vec::new());
         if eof {
-            wsi.net.with(|net| {
-                if let Some(Net { speaks: Speaks::H2(h2), .. }) = net.as_deref_mut() {
-                    h2.receive_eof()
-                }
-            });
+            wsi.with_net(|net| net.h2().map(H2Server::receive_eof));
         }
         for _ in 0..ROUNDS {
             // First what has ended: it gives header tables to new requests, and may have a reset to send.
@@ -294,10 +288,7 @@ impl Context {
     fn move_frames(&self, wsi: &Wsi) -> bool {
         loop {
             let accept = self.may_take_ah(wsi);
-            let event = wsi.net.with(|net| match net.as_deref_mut() {
-                Some(Net { speaks: Speaks::H2(h2), .. }) => Some(h2.poll(accept)),
-                _ => None,
-            });
+            let event = wsi.with_net(|net| Some(net.h2()?.poll(accept))).flatten();
             match event {
                 Some(Event::Idle) => return wsi.is_open(),
                 Some(Event::Request(parts, stream)) => {
@@ -332,15 +323,14 @@ impl Context {
             !has_body && parts.method == http::Method::POST && says(&parts.headers, &CONTENT_LENGTH, "0"),
         );
         stream.http.expects_continue.set(has_body && says(&parts.headers, &EXPECT, "100-continue"));
-        let joined = connection.net.with(|net| {
-            let net = net.as_mut()?;
+        let joined = connection.with_net(|net| {
             stream.stream_at.set(net.streams.len());
             net.streams.push(id);
             let waker = StreamWaker::new(id, net.wakes.clone()?);
             stream.stream.with(|core| *core = Some(StreamCore { h2, waker }));
-            (net.streams.len() == 1).then_some(())
+            Some(net.streams.len() == 1)
         });
-        if joined.is_some() {
+        if joined.flatten() == Some(true) {
             self.end_own_timeout(connection);
         }
         stream.announced.set(true);
@@ -356,21 +346,15 @@ impl Context {
             }
         }
         if stream.is_open() {
-            connection.net.with(|net| {
-                if let Some(net) = net {
-                    net.ready.push(id)
-                }
-            });
+            connection.with_net(|net| net.ready.push(id));
         }
     }
 
     fn take_ready(&self, wsi: &Wsi, batch: &mut Vec<Id>) {
-        wsi.net.with(|net| {
-            if let Some(net) = net {
-                batch.append(&mut net.ready);
-                if let Some(wakes) = &net.wakes {
-                    wakes.take(batch);
-                }
+        wsi.with_net(|net| {
+            batch.append(&mut net.ready);
+            if let Some(wakes) = &net.wakes {
+                wakes.take(batch);
             }
         });
     }
@@ -407,10 +391,8 @@ impl Context {
         self.time_output(stream, wants && !again);
         if again {
             let id = stream.id();
-            connection.net.with(|net| {
-                if let Some(net) = net {
-                    net.ready.push(id);
-                }
+            connection.with_net(|net| {
+                net.ready.push(id);
             });
         }
     }
@@ -547,11 +529,11 @@ struct Resting {
 }
 
 fn is_full(wsi: &Wsi) -> bool {
-    wsi.net.with(|net| net.as_ref().is_some_and(|net| net.pending() >= HIGH_WATER))
+    wsi.with_net(|net| net.pending() >= HIGH_WATER) == Some(true)
 }
 
 fn is_blocked(wsi: &Wsi) -> bool {
-    wsi.net.with(|net| net.as_ref().is_none_or(|net| net.blocked))
+    wsi.with_net(|net| net.blocked) != Some(false)
 }
 
 /// Whether header `name` has exactly this value.

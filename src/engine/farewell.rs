@@ -62,7 +62,7 @@ impl Context {
         }
         let now = self.now();
         let moved = self.output_moved_at(wsi);
-        let stage = wsi.with_fd(|fd| wsi.net.with(|net| net.as_mut()?.take_leave(fd, now))).flatten();
+        let stage = wsi.with_fd(|fd| wsi.with_net(|net| net.take_leave(fd, now))).flatten().flatten();
         self.account_output(wsi);
         let (why, patience) = match stage {
             None | Some(Farewell::No) => {
@@ -82,10 +82,8 @@ impl Context {
 
     /// [`Context::close_gently`], where the peer may still be sending.
     pub(super) fn close_lingering(&self, wsi: &Wsi) {
-        wsi.net.with(|net| {
-            if let Some(net) = net {
-                net.linger = true;
-            }
+        wsi.with_net(|net| {
+            net.linger = true;
         });
         self.close_gently(wsi);
     }

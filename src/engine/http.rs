@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::rc::Rc;
 
+use super::connection::Net;
 use super::context::Context;
 use super::dispatch::{Arg, UserPtr};
 use super::drive::stream_core;
@@ -69,11 +70,7 @@ impl Context {
             return;
         }
         if stream_core(wsi, |core| core.h2.send_continue()).is_none() {
-            wsi.net.with(|net| {
-                if let Some(net) = net {
-                    net.tx.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n")
-                }
-            });
+            wsi.with_net(|net| net.tx.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n"));
         }
     }
 
@@ -81,7 +78,7 @@ impl Context {
         let Some(ah) = wsi.ah() else { return Answer::Failed };
         self.choose_vhost(wsi, &ah);
         self.ensure_session(wsi);
-        if wsi.net.with(|net| net.as_ref().is_some_and(|net| net.redirect_to_tls)) {
+        if wsi.with_net(|net| net.redirect_to_tls) == Some(true) {
             return self.redirect_to_tls(wsi, &ah);
         }
         if ah.method() == Method::Connect || !ah.path().to_bytes().starts_with(b"/") {
@@ -287,13 +284,7 @@ impl Context {
         wsi.http.reset();
         wsi.wants_write.set(false);
         wsi.rx_paused.set(false);
-        wsi.net.with(|net| {
-            if let Some(super::connection::Net { speaks: super::connection::Speaks::H1(parser), .. }) =
-                net.as_deref_mut()
-            {
-                parser.next_request();
-            }
-        });
+        wsi.with_net(Net::next_request);
         self.set_timeout(wsi, Timeout::None, 0);
     }
 
@@ -342,10 +333,8 @@ impl Context {
         let Some(connection) = self.connection_of(wsi) else { return };
         if wsi.is_stream() {
             let id = wsi.id();
-            connection.net.with(|net| {
-                if let Some(net) = net
-                    && net.ready.last() != Some(&id)
-                {
+            connection.with_net(|net| {
+                if net.ready.last() != Some(&id) {
                     net.ready.push(id);
                 }
             });
@@ -369,7 +358,7 @@ impl Context {
                 self.set_own_timeout(wsi, why, self.config.timeout);
             }
             // The interest first: scheduling may add to it.
-            if !wsi.is_stream() && wsi.net.with(|net| net.is_some()) {
+            if !wsi.is_stream() && wsi.with_net(|_| ()).is_some() {
                 self.update_interest(wsi);
             }
             self.mark_ready(wsi);
@@ -398,13 +387,11 @@ impl Context {
             body.len()
         );
         let answered = wsi.http.headers_sent.get();
-        wsi.net.with(|net| {
-            if let Some(net) = net {
-                net.rx.clear();
-                if !answered {
-                    net.tx.extend_from_slice(head.as_bytes());
-                    net.tx.extend_from_slice(body.as_bytes());
-                }
+        wsi.with_net(|net| {
+            net.rx.clear();
+            if !answered {
+                net.tx.extend_from_slice(head.as_bytes());
+                net.tx.extend_from_slice(body.as_bytes());
             }
         });
         self.close_lingering(wsi);
@@ -461,7 +448,7 @@ fn mount_redirect(vhost: &Vhost, hit: &Mount, ah: &HeaderTable, wsi: &Wsi) -> Op
     }
     let over_tls = match wsi.is_stream() {
         true => ah.version() == Version::Http2 && vhost.tls.is_some(),
-        false => wsi.net.with(|net| net.as_ref().is_some_and(|net| net.tls.is_some())),
+        false => wsi.with_net(|net| net.tls.is_some()) == Some(true),
     };
     let scheme = if over_tls { "https" } else { "http" };
     let host = String::from_utf8_lossy(ah.host()?).into_owned();

@@ -326,11 +326,7 @@ impl Context {
             }
             Timeout::FlushBeforeClose if self.output_moves(wsi) => self.close_gently(wsi),
             Timeout::FlushBeforeClose | Timeout::Linger => {
-                wsi.net.with(|net| {
-                    if let Some(net) = net {
-                        net.dead = true
-                    }
-                });
+                wsi.with_net(|net| net.dead = true);
                 self.close(wsi);
             }
             _ => {

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::connection::{HIGH_WATER, Net, Speaks};
+use super::connection::HIGH_WATER;
 use super::context::Context;
 use super::drive::stream_core;
 use super::farewell::Farewell;
@@ -189,15 +189,14 @@ impl Context {
             bytes = &[];
         }
         wsi.http.ended.set(mode.end);
-        let full = wsi.net.with(|net| {
-            let Some(net) = net.as_deref_mut().filter(|net| net.farewell == Farewell::No && !net.is_h2())
-            else {
-                return None;
-            };
-            net.tx.extend_from_slice(bytes);
-            Some(net.tx.len() >= FLUSH_AT)
+        let full = wsi.with_net(|net| {
+            let open = net.farewell == Farewell::No && !net.is_h2();
+            if open {
+                net.tx.extend_from_slice(bytes);
+            }
+            open.then_some(net.tx.len() >= FLUSH_AT)
         });
-        if full.ok_or(WriteError::Gone)? {
+        if full.flatten().ok_or(WriteError::Gone)? {
             self.flush_quietly(wsi);
         }
         Ok(())
@@ -212,26 +211,22 @@ impl Context {
             return true;
         }
         // New requests stay where they are: this is no time to call anybody.
-        let over = connection.net.with(|net| match net.as_deref_mut() {
-            Some(Net { speaks: Speaks::H2(h2), .. }) => matches!(h2.poll(false), Event::Closed(_)),
-            _ => false,
-        });
+        let over = connection
+            .with_net(|net| net.h2().is_some_and(|h2| matches!(h2.poll(false), Event::Closed(_))))
+            == Some(true);
         self.flush_quietly(connection);
         if over {
             // The driver hears of it by its own poll.
             self.schedule(connection);
             return true;
         }
-        let full = connection
-            .net
-            .with(|net| net.as_ref().is_none_or(|net| net.blocked || net.pending() >= HIGH_WATER));
+        let full = connection.with_net(|net| net.blocked || net.pending() >= HIGH_WATER) != Some(false);
         full || stream_core(wsi, |core| !core.h2.poll_writeable(&core.waker)).unwrap_or(false)
     }
 
     /// Bytes taken from the program that the kernel has not got yet (`lws_partial_buffered`).
     pub fn is_buffering(&self, wsi: &Wsi) -> bool {
-        self.connection_of(wsi).is_some_and(|connection| {
-            connection.net.with(|net| net.as_ref().is_some_and(|net| net.pending() > 0))
-        })
+        self.connection_of(wsi)
+            .is_some_and(|connection| connection.with_net(|net| net.pending() > 0) == Some(true))
     }
 }

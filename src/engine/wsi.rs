@@ -171,7 +171,7 @@ pub struct Wsi {
     /// Deadlines.
     pub deadlines: Deadlines,
     /// The connection's transport and protocol.
-    pub net: Core<Option<Box<Net>>>,
+    net: Core<Option<Box<Net>>>,
     /// The connection's driver is on the stack; a nested service leaves it alone.
     pub driving: Cell<bool>,
     /// It is in the context's run queue.
@@ -288,6 +288,16 @@ impl Wsi {
     /// Uses the descriptor for a system call.
     pub fn with_fd<R>(&self, call: impl FnOnce(BorrowedFd<'_>) -> R) -> Option<R> {
         self.fd.borrow().as_ref().map(|fd| call(fd.as_fd()))
+    }
+
+    /// Makes it a connection.
+    pub fn set_net(&self, net: Net) {
+        self.net.with(|slot| *slot = Some(Box::new(net)));
+    }
+
+    /// Opens a connection's core; `None` for anything else.
+    pub fn with_net<R>(&self, work: impl FnOnce(&mut Net) -> R) -> Option<R> {
+        self.net.with(|net| net.as_deref_mut().map(work))
     }
 
     /// The vhost, if it has one (the event pipe has none).

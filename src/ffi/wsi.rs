@@ -185,7 +185,7 @@ pub unsafe extern "C" fn lws_is_ssl(wsi: *mut lws) -> c_int {
         let Some(network) = network(wsi, &cx) else { return 0 };
         match network.role.get() {
             Role::Listen => network.vhost().is_some_and(|vhost| vhost.tls.is_some()).into(),
-            _ => network.net.with(|net| net.as_ref().is_some_and(|net| net.tls.is_some())).into(),
+            _ => (network.with_net(|net| net.tls.is_some()) == Some(true)).into(),
         }
     })
 }
