@@ -73,13 +73,11 @@ mod tests {
         let mut t = -7;
         // SAFETY: the pointers are the slice's and the variable's.
         let result = unsafe { lws_http_date_parse_unix(text.as_ptr().cast(), text.len(), &raw mut t) };
-        match result {
-            0 => Some(t),
-            _ => {
-                assert_eq!((result, t), (-1, -7), "{text}");
-                None
-            }
+        if result == 0 {
+            return Some(t);
         }
+        assert_eq!((result, t), (-1, -7), "{text}");
+        None
     }
 
     fn render(t: time_t, room: usize) -> Option<String> {
