@@ -47,11 +47,11 @@ impl Context {
         if !wsi.is_open() {
             return;
         }
+        wsi.http.phase.set(if has_body { Phase::Body } else { Phase::Answer });
         if answer == Answer::Failed {
             self.after_callback(wsi, -1);
             return;
         }
-        wsi.http.phase.set(if has_body { Phase::Body } else { Phase::Answer });
         if has_body {
             self.send_continue(wsi);
         } else if wsi.http.empty_body.get() && !wsi.http.body_is_unwanted() {
@@ -294,7 +294,6 @@ impl Context {
     /// and thrown away; the reset is for peers that go on and on, or stop.
     fn awaits_rest_of_body(&self, stream: &Wsi) -> bool {
         let rest_may_come = stream.http.phase.get() == Phase::Body
-            && !stream.http.expects_continue.get()
             && stream.http.discarded.get() <= DISCARD_MAX
             && stream.http.remaining.get().is_none_or(|left| left == 0);
         let waits = rest_may_come
