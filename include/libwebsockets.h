@@ -3232,8 +3232,8 @@ int lws_hdr_custom_length(struct lws *wsi,
 /// As `lws_hdr_custom_length()`; `dst` is NULL or has room for `len` bytes.
 int lws_hdr_custom_copy(struct lws *wsi, char *dst, int len, const char *name, int nlen);
 
-/// Calls `cb` with the name of each request header that has no token (the name is not NUL-terminated; `nlen` bytes). 0; -1
-/// when there is no request, and for NULL.
+/// Calls `cb` with the name of each request header that has no token: in lower case, with its colon, `nlen` bytes and not
+/// NUL-terminated. 0; -1 when there is no request, and for NULL.
 ///
 /// The caller guarantees:
 /// `wsi` is NULL or a wsi of a live context. Service thread only.
@@ -3920,7 +3920,8 @@ const char *lws_get_vhost_name(struct lws_vhost *vhost);
 /// `context` is NULL or a live context, `name` is NULL or a C string. Service thread only.
 struct lws_vhost *lws_get_vhost_by_name(struct lws_context *context, const char *name);
 
-/// The port a vhost was asked to listen on, as in `info.port`; -1 for NULL.
+/// The port of a vhost: the one it listens on, also where `info.port` was 0; `CONTEXT_PORT_NO_LISTEN` if it does not
+/// listen, 0 on a unix socket, -1 for NULL.
 ///
 /// The caller guarantees:
 /// `vhost` is NULL or a vhost of a live context. Service thread only.
@@ -4042,7 +4043,8 @@ int lws_callback_all_protocol_vhost_args(struct lws_vhost *vh,
 /// As `lws_callback_all_protocol_vhost_args()`.
 int lws_callback_all_protocol_vhost(struct lws_vhost *vh, const struct lws_protocols *protocol, int reason);
 
-/// As `lws_callback_all_protocol_vhost()`, on every vhost that has a protocol of that name.
+/// As `lws_callback_all_protocol_vhost()`, on the vhost whose copy of the protocol this is (what `lws_get_protocol()`
+/// returns); with the program's own table, on every vhost that has a protocol of that name.
 ///
 /// The caller guarantees:
 /// `context` is NULL or a live context, `protocol` is NULL or a protocol. Service thread only.

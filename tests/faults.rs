@@ -419,6 +419,14 @@ fn io_op_does_nothing() {
     unimpressed_by(&["--fault=io-nothing"]);
 }
 
+/// No event library at all: the program polls what the callbacks tell it to, as mosquitto does.
+#[test]
+fn external_poll_by_callbacks() {
+    unimpressed_by(&["--fault=external-poll"]);
+    unimpressed_by(&["--fault=external-poll,one-bit,stale-fds,events-are-revents"]);
+    unimpressed_by(&["--fault=external-poll,spurious,reenter-in-callback"]);
+}
+
 #[test]
 fn no_ops_at_all() {
     unimpressed_by(&["--fault=ops-null"]);

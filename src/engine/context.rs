@@ -194,7 +194,6 @@ impl Context {
             self.settle();
             return Err(CreateError::new("event_lib_custom", name, "sock_accept refused the event pipe"));
         }
-        self.set_interest(pipe, interest::READ);
         // The first turn of the loop tells every protocol EVENT_WAIT_CANCELLED, as programs have come to expect.
         self.wake();
         crate::log_info!("event loop: {name}");
@@ -283,7 +282,8 @@ impl Context {
         self.wsi(id)
     }
 
-    /// Shows the wsi's descriptor to the loop; `false` when it must go: the loop refuses it, or has closed it.
+    /// Shows the wsi's descriptor to the loop and asks for what can be read from it; `false` when it must go: the
+    /// loop refuses it, or has closed it.
     pub(super) fn admit(&self, wsi: &Wsi, what: Admit) -> bool {
         if self.outside(|| self.event_loop.admit(self, wsi, what)).is_err() {
             return false;
@@ -299,6 +299,9 @@ impl Context {
         wsi.admitted.set(true);
         wsi.watched.set(true);
         self.ledger.made(Kind::Fd, 0);
+        if wsi.is_open() {
+            self.set_interest_unchecked(wsi, interest::READ);
+        }
         let added = self.external_poll(wsi, Reason::AddPollFd, 0);
         wsi.polled.set(added);
         added && wsi.is_open()
@@ -337,7 +340,9 @@ impl Context {
             let before = wsi.interest.get();
             if before != want {
                 self.set_interest_unchecked(wsi, want);
-                self.external_poll(wsi, Reason::ChangeModePollFd, before);
+                if wsi.polled.get() {
+                    self.external_poll(wsi, Reason::ChangeModePollFd, before);
+                }
             }
         }
     }
@@ -358,7 +363,7 @@ impl Context {
         let lock = Arg::Len(usize::from(reason != Reason::ChangeModePollFd));
         self.dispatch_as(wsi, 0, Reason::LockPoll, lock);
         // As it is now: the loop's op or the LOCK callback may have changed it again, and told so in between.
-        let events = if reason == Reason::AddPollFd { interest::READ } else { wsi.interest.get() };
+        let events = wsi.interest.get();
         let arg = Arg::Poll { fd: wsi.raw_fd(), events: events.into(), before: before.into() };
         let result = self.dispatch_as(wsi, 0, reason, arg);
         self.dispatch_as(wsi, 0, Reason::UnlockPoll, lock);

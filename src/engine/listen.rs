@@ -11,7 +11,7 @@ use super::close::OnPanic;
 use super::connection::Net;
 use super::context::{Context, CreateError};
 use super::dispatch::Arg;
-use super::event_loop::{Admit, interest};
+use super::event_loop::Admit;
 use super::ledger::Kind;
 use super::reason::Reason;
 use super::timer::{SECOND, Timeout};
@@ -63,7 +63,6 @@ impl Context {
             vhost.port.set(address.port());
         }
         vhost.listener.set(Some(wsi.id()));
-        self.set_interest(wsi, interest::READ);
         Ok(())
     }
 
@@ -157,7 +156,6 @@ impl Context {
             self.reap();
             return;
         }
-        self.set_interest(wsi, interest::READ);
         self.set_timeout(wsi, Timeout::Establish, self.config.timeout);
         if self.dispatch_as(wsi, 0, Reason::ServerNewClientInstantiated, Arg::Null) != 0 {
             self.close(wsi);

@@ -224,9 +224,12 @@ impl Context {
         full || stream_core(wsi, |core| !core.h2.poll_writeable(&core.waker)).unwrap_or(false)
     }
 
-    /// Bytes taken from the program that the kernel has not got yet (`lws_partial_buffered`).
+    /// Bytes that the kernel does not take (`lws_partial_buffered`). Sends what it can first: what only waits for the end of
+    /// the callback is not held back by the peer.
     pub fn is_buffering(&self, wsi: &Wsi) -> bool {
-        self.connection_of(wsi)
-            .is_some_and(|connection| connection.with_net(|net| net.pending() > 0) == Some(true))
+        self.connection_of(wsi).filter(|connection| connection.is_open()).is_some_and(|connection| {
+            self.flush_quietly(connection);
+            connection.with_net(|net| net.pending() > 0) == Some(true)
+        })
     }
 }

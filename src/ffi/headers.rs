@@ -178,8 +178,8 @@ pub unsafe extern "C" fn lws_hdr_custom_copy(
     })
 }
 
-/// Calls `cb` with the name of each request header that has no token (the name is not NUL-terminated; `nlen` bytes). 0; -1
-/// when there is no request, and for NULL.
+/// Calls `cb` with the name of each request header that has no token: in lower case, with its colon, `nlen` bytes and not
+/// NUL-terminated. 0; -1 when there is no request, and for NULL.
 ///
 /// # Safety
 /// `wsi` is NULL or a wsi of a live context. Service thread only.
@@ -193,9 +193,13 @@ pub unsafe extern "C" fn lws_hdr_custom_name_foreach(
         // SAFETY: the caller's promise.
         let (Some((wsi, cx)), Some(cb)) = (unsafe { wsi_cx(wsi) }, cb) else { return -1 };
         let Some(ah) = wsi.ah() else { return -1 };
+        let mut named = Vec::new();
         ah.for_each_custom(b"", |name, _| {
+            named.clear();
+            named.extend_from_slice(name.as_bytes());
+            named.push(b':');
             // SAFETY: the program promised this signature.
-            cx.outside(|| unsafe { cb(name.as_ptr().cast(), name.len() as c_int, opaque) });
+            cx.outside(|| unsafe { cb(named.as_ptr().cast(), named.len() as c_int, opaque) });
         });
         cx.settle();
         0

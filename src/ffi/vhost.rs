@@ -106,7 +106,8 @@ pub unsafe extern "C" fn lws_get_vhost_by_name(
     })
 }
 
-/// The port a vhost was asked to listen on, as in `info.port`; -1 for NULL.
+/// The port of a vhost: the one it listens on, also where `info.port` was 0; `CONTEXT_PORT_NO_LISTEN` if it does not
+/// listen, 0 on a unix socket, -1 for NULL.
 ///
 /// # Safety
 /// `vhost` is NULL or a vhost of a live context. Service thread only.
@@ -117,7 +118,8 @@ pub unsafe extern "C" fn lws_get_vhost_port(vhost: *mut lws_vhost) -> c_int {
         // SAFETY: the caller's promise.
         let Some(vhost) = (unsafe { self::vhost(vhost) }) else { return -1 };
         match vhost.listen {
-            Listen::Tcp { port, .. } => port.into(),
+            Listen::Tcp { port, .. } if vhost.port.get() == 0 => port.into(),
+            Listen::Tcp { .. } => vhost.port.get().into(),
             Listen::No => CONTEXT_PORT_NO_LISTEN,
             Listen::Unix { .. } => 0,
         }
@@ -449,7 +451,8 @@ pub unsafe extern "C" fn lws_callback_all_protocol_vhost(
     unsafe { lws_callback_all_protocol_vhost_args(vh, protocol, reason, null_mut(), 0) }
 }
 
-/// As `lws_callback_all_protocol_vhost()`, on every vhost that has a protocol of that name.
+/// As `lws_callback_all_protocol_vhost()`, on the vhost whose copy of the protocol this is (what `lws_get_protocol()`
+/// returns); with the program's own table, on every vhost that has a protocol of that name.
 ///
 /// # Safety
 /// `context` is NULL or a live context, `protocol` is NULL or a protocol. Service thread only.
@@ -462,9 +465,15 @@ pub unsafe extern "C" fn lws_callback_all_protocol(
     guard(1, || {
         // SAFETY: the caller's promise.
         let Some(cx) = (unsafe { self::context(context) }) else { return 1 };
-        for vhost in cx.vhosts() {
+        let vhosts = cx.vhosts();
+        let owns = |vhost: &&Rc<Vhost>| c_vhost(vhost).protocols.iter().any(|p| std::ptr::eq(p, protocol));
+        let told = match vhosts.iter().find(owns) {
+            Some(owner) => std::slice::from_ref(owner),
+            None => &vhosts,
+        };
+        for vhost in told {
             // SAFETY: the caller's promise.
-            unsafe { lws_callback_all_protocol_vhost(vhost_ptr(&vhost), protocol, reason) };
+            unsafe { lws_callback_all_protocol_vhost(vhost_ptr(vhost), protocol, reason) };
         }
         0
     })

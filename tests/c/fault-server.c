@@ -72,6 +72,7 @@ enum fault {
 	REENTER_IN_CALLBACK,	/* lws_service_fd & co. in every callback */
 	REENTER_IN_OPS,		/* ... in every op */
 	RXFLOW,			/* rx is paused in HTTP_BODY and resumed by a timer */
+	EXTERNAL_POLL,		/* no event library: the table follows the poll callbacks */
 	FAULTS
 };
 
@@ -82,6 +83,7 @@ static const char * const fault_names[FAULTS] = {
 	"destroy-in-io", "destroy-in-close", "vhost-destroy", "kill-sync-in-callback",
 	"kill-async-in-callback", "kill-sync-in-io", "kill-async-in-io", "kill-async-in-accept",
 	"kill-sync-in-accept", "fail-callback", "reenter-in-callback", "reenter-in-ops", "rxflow",
+	"external-poll",
 };
 
 struct session {
@@ -438,6 +440,57 @@ static void reenter(void)
 	depth--;
 }
 
+/* The table without an event library, as LWS_CALLBACK_ADD_POLL_FD and its kin say it. */
+static void follow_external_poll(enum lws_callback_reasons reason, const void *in, size_t len)
+{
+	const struct lws_pollargs *args = in;
+	static int locked;
+	int n;
+
+	if (reason == LWS_CALLBACK_LOCK_POLL || reason == LWS_CALLBACK_UNLOCK_POLL) {
+		if (locked != (reason == LWS_CALLBACK_UNLOCK_POLL))
+			violation("%s", locked ? "LOCK_POLL twice" : "UNLOCK_POLL without LOCK_POLL");
+		if (len > 1)
+			violation("LOCK_POLL with len %u", (unsigned int)len);
+		locked = reason == LWS_CALLBACK_LOCK_POLL;
+		return;
+	}
+	if (args->fd < 0 || args->fd >= FD_MAX || fcntl(args->fd, F_GETFD) < 0) {
+		violation("poll callback %d for fd %d", (int)reason, args->fd);
+		return;
+	}
+	n = find_fd(args->fd);
+	switch (reason) {
+	case LWS_CALLBACK_ADD_POLL_FD:
+		if (n >= 0)
+			violation("ADD_POLL_FD twice for fd %d", args->fd);
+		taken[args->fd] = 1;
+		table[used].fd = args->fd;
+		table[used].events = (short)args->events;
+		table[used].revents = 0;
+		used++;
+		break;
+	case LWS_CALLBACK_DEL_POLL_FD:
+		if (n < 0)
+			violation("DEL_POLL_FD for fd %d, which was not added", args->fd);
+		else
+			table[n] = table[--used];
+		taken[args->fd] = 0;
+		break;
+	default:
+		if (n < 0)
+			violation("CHANGE_MODE_POLL_FD for fd %d, which was not added", args->fd);
+		else if (table[n].events != args->prev_events)
+			violation("CHANGE_MODE_POLL_FD from %d, but it was %d", args->prev_events,
+				  table[n].events);
+		if (args->events & ~(LWS_POLLIN | LWS_POLLOUT))
+			violation("CHANGE_MODE_POLL_FD to %d", args->events);
+		if (n >= 0)
+			table[n].events = (short)args->events;
+		break;
+	}
+}
+
 /* ---- the protocol ---- */
 
 static int send_headers(struct lws *wsi, lws_filepos_t length)
@@ -586,8 +639,13 @@ static int callback_http(struct lws *wsi, enum lws_callback_reasons reason, void
 
 	watch_callback(wsi, reason);
 
-	if (faults[REENTER_IN_CALLBACK] && reason != LWS_CALLBACK_LOCK_POLL &&
-	    reason != LWS_CALLBACK_UNLOCK_POLL)
+	if (reason >= LWS_CALLBACK_ADD_POLL_FD && reason <= LWS_CALLBACK_UNLOCK_POLL) {
+		if (faults[EXTERNAL_POLL])
+			follow_external_poll(reason, in, len);
+		return 0;
+	}
+
+	if (faults[REENTER_IN_CALLBACK])
 		reenter();
 
 	if (reason == LWS_CALLBACK_HTTP && !strcmp(strike_at, "timer"))
@@ -855,7 +913,8 @@ static int create(const char *www, char *tls, int pool, unsigned int timeout)
 		       LWS_SERVER_OPTION_DISABLE_IPV6;
 	info.max_http_header_pool = (unsigned short)pool;
 	info.timeout_secs = timeout;
-	info.event_lib_custom = &evlib;
+	if (!faults[EXTERNAL_POLL])
+		info.event_lib_custom = &evlib;
 	info.pcontext = &context;
 	context = lws_create_context(&info);
 	if (!context) {
