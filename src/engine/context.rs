@@ -17,6 +17,8 @@ use super::timer::{self, SECOND, Timers, Usec};
 use super::vhost::{Vhost, VhostConfig};
 use super::wsi::{Role, Wsi};
 use crate::proto::http::response::BlockCache;
+use crate::util::blocks::Blocks;
+use crate::util::byte_queue::Spares;
 use crate::util::slots::{Id, Slots};
 use crate::util::zeroed::Zeroed;
 
@@ -123,6 +125,10 @@ pub struct Context {
     pub(super) runnable: RefCell<VecDeque<Id>>,
     pub(super) waiting_for_ah: RefCell<VecDeque<Id>>,
     buffers: RefCell<Vec<Box<[u8]>>>,
+    /// Output buffers that no connection uses.
+    pub(super) spares: Spares,
+    /// Memory of bodies that wait for credit.
+    pub(super) blocks: Blocks,
     /// Response heads of HTTP/2 that were parsed lately.
     pub(super) heads: RefCell<BlockCache>,
     pub(super) protocols_ready: Cell<bool>,
@@ -166,6 +172,8 @@ impl Context {
                 waiting_for_ah: RefCell::default(),
                 buffers: RefCell::default(),
                 heads: RefCell::default(),
+                spares: Spares::default(),
+                blocks: Blocks::default(),
                 protocols_ready: Cell::new(false),
                 ending: Cell::new(Ending::No),
                 wake,

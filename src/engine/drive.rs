@@ -267,6 +267,12 @@ impl Context {
             }
             self.take_ready(wsi, &mut batch);
             let full = is_full(wsi);
+            // What the protocol could not show now waits for credit: it bounds each stream by itself.
+            wsi.net.with(|net| {
+                if let Some(net) = net {
+                    net.room = if full { 0 } else { HIGH_WATER };
+                }
+            });
             if batch.is_empty() && !full {
                 return false;
             }
@@ -386,7 +392,9 @@ impl Context {
             self.finish_transaction(stream);
             return;
         }
-        if self.may_produce(stream)
+        let room = connection.net.with(|net| net.as_ref().is_some_and(|net| net.room > 0));
+        if room
+            && self.may_produce(stream)
             && stream_core(stream, |core| core.h2.poll_writeable(&core.waker)) == Some(true)
         {
             self.produce(stream);

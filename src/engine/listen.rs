@@ -144,7 +144,7 @@ impl Context {
         let _lost = OnPanic(self, || self.close(wsi));
         wsi.bind_vhost(Some(Rc::clone(&vhost)));
         wsi.set_fd(fd);
-        wsi.net.with(|net| *net = Some(Box::new(Net::new(vhost.tls.is_some()))));
+        wsi.net.with(|net| *net = Some(Box::new(Net::new(vhost.tls.is_some(), &self.spares))));
         wsi.announced.set(true);
         self.dispatch_as(wsi, 0, Reason::WsiCreate, Arg::Null);
         if !wsi.is_open() {

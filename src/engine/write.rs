@@ -3,8 +3,6 @@
 //! Everything is taken, whatever its size; it leaves when the turn ends, when much has gathered, or when the program
 //! asks whether there is room ([`Context::is_choked`]).
 
-use bytes::Bytes;
-
 use super::connection::{HIGH_WATER, Net, Speaks};
 use super::context::Context;
 use super::drive::stream_core;
@@ -12,6 +10,7 @@ use super::farewell::Farewell;
 use super::wsi::{Role, Wsi};
 use crate::proto::h2::{Event, SendError};
 use crate::proto::http::response::{self, HeaderError};
+use crate::util::blocks::BLOCK;
 
 /// Bytes before the payload that the C API asks programs to leave free (`LWS_PRE`).
 pub const PRE: usize = 16;
@@ -112,6 +111,11 @@ impl Context {
             _ => return Err(WriteError::Gone),
         }
         if let Some(connection) = self.connection_of(wsi) {
+            connection.net.with(|net| {
+                if let Some(net) = net {
+                    net.room = net.room.saturating_sub(bytes.len());
+                }
+            });
             self.schedule(connection);
         }
         Ok(bytes.len())
@@ -158,8 +162,14 @@ impl Context {
         if bytes.is_empty() && !end {
             return Ok(());
         }
-        let data = Bytes::copy_from_slice(bytes);
-        stream_core(wsi, |core| core.h2.send_data(data, end)).ok_or(WriteError::Gone)??;
+        let pieces = bytes.len().div_ceil(BLOCK).max(1);
+        stream_core(wsi, |core| {
+            (0..pieces).try_for_each(|at| {
+                let piece = &bytes[at * BLOCK..bytes.len().min((at + 1) * BLOCK)];
+                core.h2.send_data(self.blocks.copy(piece), end && at + 1 == pieces)
+            })
+        })
+        .ok_or(WriteError::Gone)??;
         wsi.http.ended.set(end);
         Ok(())
     }
