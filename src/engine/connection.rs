@@ -7,7 +7,7 @@ use std::io::{self, IoSlice};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use bytes::{Buf as _, BytesMut};
+use bytes::BytesMut;
 use rustix::io::Errno;
 use rustix::net::SendFlags;
 
@@ -21,6 +21,7 @@ use crate::engine::vhost::{PlainOnTls, Vhost};
 use crate::proto::h1::{self, H1Server};
 use crate::proto::h2::{H2Server, PREFACE, WakeQueue};
 use crate::proto::tls::{ClientHello, Handshake, TlsServer, looks_like_tls};
+use crate::util::byte_queue::{ByteQueue, Spares};
 use crate::util::slots::Id;
 
 /// Bytes read from one socket in one turn, before others get theirs.
@@ -40,6 +41,7 @@ pub enum Speaks {
 }
 
 /// What a connection is beside its descriptor.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the socket")]
 pub struct Net {
     /// TLS, when the bytes on the wire are not plain.
     pub tls: Option<Box<TlsServer>>,
@@ -50,7 +52,10 @@ pub struct Net {
     /// Plaintext received and not yet parsed (HTTP/1, or not known).
     pub rx: BytesMut,
     /// Plaintext to send (HTTP/1; HTTP/2 keeps its own).
-    pub tx: BytesMut,
+    pub tx: ByteQueue,
+    spares: Spares,
+    /// Bytes that streams may still produce before what they have produced is sent (HTTP/2).
+    pub room: usize,
     /// The peer has ended its side.
     pub eof: bool,
     /// The socket failed; there is no point in flushing.
@@ -79,13 +84,16 @@ pub struct Net {
 
 impl Net {
     /// A fresh connection.
-    pub fn new(tls: bool) -> Self {
+    #[must_use]
+    pub fn new(tls: bool, spares: &Spares) -> Self {
         Self {
             tls: None,
             tls_pending: tls,
             speaks: Speaks::Unknown,
             rx: BytesMut::new(),
-            tx: BytesMut::new(),
+            tx: ByteQueue::new(spares),
+            spares: spares.clone(),
+            room: HIGH_WATER,
             eof: false,
             dead: false,
             blocked: false,
@@ -102,6 +110,7 @@ impl Net {
     }
 
     /// Output that waits in memory, encrypted or not.
+    #[must_use]
     pub fn pending(&self) -> usize {
         let protocol = match &self.speaks {
             Speaks::H2(h2) => h2.output_len(),
@@ -142,6 +151,7 @@ impl Net {
     }
 
     /// Whether it speaks HTTP/2.
+    #[must_use]
     pub fn is_h2(&self) -> bool {
         matches!(self.speaks, Speaks::H2(_))
     }
@@ -218,7 +228,7 @@ fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Resu
     }
 }
 
-fn send_plain(socket: &mut Socket<'_>, out: &mut BytesMut) -> io::Result<()> {
+fn send_plain(socket: &mut Socket<'_>, out: &mut ByteQueue) -> io::Result<()> {
     while !out.is_empty() {
         match io::Write::write(socket, out) {
             Ok(n) => out.advance(n),
@@ -232,7 +242,7 @@ fn send_plain(socket: &mut Socket<'_>, out: &mut BytesMut) -> io::Result<()> {
 /// Ciphertext waiting in memory above which no more plaintext is encrypted.
 const CIPHERTEXT_AHEAD: usize = 64 * 1024;
 
-fn send_tls(socket: &mut Socket<'_>, tls: &mut TlsServer, out: &mut BytesMut) -> io::Result<()> {
+fn send_tls(socket: &mut Socket<'_>, tls: &mut TlsServer, out: &mut ByteQueue) -> io::Result<()> {
     loop {
         if !out.is_empty() && !tls.is_handshaking() && tls.pending_output() < CIPHERTEXT_AHEAD {
             let n = out.len().min(CIPHERTEXT_AHEAD);
@@ -357,7 +367,7 @@ impl Context {
         wsi.with_net(|net| {
             net.tls_pending = false;
             if is_tls {
-                net.tls = Some(Box::new(TlsServer::new()));
+                net.tls = Some(Box::new(TlsServer::with_spares(&net.spares)));
             } else {
                 net.redirect_to_tls = plain == PlainOnTls::Redirect;
             }
@@ -463,7 +473,7 @@ fn take_plain(net: &mut Net, vhost: &Vhost, fill: impl FnOnce(&mut BytesMut)) {
 impl Net {
     /// From here on it is HTTP/2, also what has been received already.
     fn start_h2(&mut self, vhost: &Vhost) {
-        let mut h2 = H2Server::new(&vhost.h2);
+        let mut h2 = H2Server::new(&vhost.h2, &self.spares);
         h2.receive(|inbound| *inbound = std::mem::take(&mut self.rx));
         self.wakes = Some(h2.wakes());
         self.speaks = Speaks::H2(Box::new(h2));

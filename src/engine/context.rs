@@ -17,6 +17,8 @@ use super::timer::{self, SECOND, Timers, Usec};
 use super::vhost::{Vhost, VhostConfig};
 use super::wsi::{Role, Wsi};
 use crate::proto::http::response::BlockCache;
+use crate::util::blocks::Blocks;
+use crate::util::byte_queue::Spares;
 use crate::util::slots::{Id, Slots};
 use crate::util::zeroed::Zeroed;
 
@@ -93,6 +95,9 @@ pub enum Ending {
     Done,
 }
 
+/// What is raised when a context has ended.
+pub type OnEnd = Box<dyn FnOnce(&Context)>;
+
 /// See the module's text. C's `struct lws_context *` is its address.
 pub struct Context {
     this: Weak<Context>,
@@ -123,6 +128,10 @@ pub struct Context {
     pub(super) runnable: RefCell<VecDeque<Id>>,
     pub(super) waiting_for_ah: RefCell<VecDeque<Id>>,
     buffers: RefCell<Vec<Box<[u8]>>>,
+    /// Output buffers that no connection uses.
+    pub(super) spares: Spares,
+    /// Memory of bodies that wait for credit.
+    pub(super) blocks: Blocks,
     /// Response heads of HTTP/2 that were parsed lately.
     pub(super) heads: RefCell<BlockCache>,
     pub(super) protocols_ready: Cell<bool>,
@@ -131,7 +140,7 @@ pub struct Context {
     standin: Id,
     serials: [Cell<u64>; 5],
     /// Raised once when the context is over, before its memory goes.
-    pub on_end: RefCell<Option<Box<dyn FnOnce(&Context)>>>,
+    pub on_end: RefCell<Option<OnEnd>>,
 }
 
 /// Bytes read from a socket at a time.
@@ -166,6 +175,8 @@ impl Context {
                 waiting_for_ah: RefCell::default(),
                 buffers: RefCell::default(),
                 heads: RefCell::default(),
+                spares: Spares::default(),
+                blocks: Blocks::default(),
                 protocols_ready: Cell::new(false),
                 ending: Cell::new(Ending::No),
                 wake,
@@ -201,6 +212,9 @@ impl Context {
     }
 
     /// An owning handle to itself.
+    ///
+    /// # Panics
+    /// Never: whoever calls holds the context.
     pub fn handle(&self) -> Rc<Self> {
         self.this.upgrade().expect("self is alive")
     }
@@ -272,6 +286,9 @@ impl Context {
     }
 
     /// The wsi that stands in where a callback concerns none.
+    ///
+    /// # Panics
+    /// Never: the stand-in lives as long as the context.
     pub fn standin(&self) -> &Wsi {
         self.slots.get(self.standin).expect("the stand-in lives as long as the context")
     }

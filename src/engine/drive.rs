@@ -109,14 +109,13 @@ impl Context {
         match state.flatten() {
             // A peer that has gone is not waited for: what has been answered leaves, the rest ends here.
             Some(Resting { eof: true, .. }) => self.close_gently(wsi),
-            None => {}
             // What is leaving is timed as output.
             Some(Resting { streams: Some(0), sending: true, .. }) => self.end_own_timeout(wsi),
             // Each time anew: a connection that is driven is not idle, the peer may be taking a long answer.
             Some(Resting { streams: Some(0), .. }) => {
                 self.set_own_timeout(wsi, Timeout::KeepAlive, self.keepalive_of(wsi, KEEPALIVE_H2));
             }
-            Some(Resting { streams: Some(_), .. }) => {}
+            None | Some(Resting { streams: Some(_), .. }) => {}
             Some(resting) => self.rest_h1(wsi, &resting),
         }
     }
@@ -261,6 +260,8 @@ impl Context {
             }
             self.take_ready(wsi, &mut batch);
             let full = is_full(wsi);
+            // What the protocol could not show now waits for credit: it bounds each stream by itself.
+            wsi.with_net(|net| net.room = if full { 0 } else { HIGH_WATER });
             if batch.is_empty() && !full {
                 return false;
             }
@@ -370,7 +371,9 @@ impl Context {
             self.finish_transaction(stream);
             return;
         }
-        if self.may_produce(stream)
+        let room = connection.with_net(|net| net.room > 0) == Some(true);
+        if room
+            && self.may_produce(stream)
             && stream_core(stream, |core| core.h2.poll_writeable(&core.waker)) == Some(true)
         {
             self.produce(stream);

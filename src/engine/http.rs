@@ -231,9 +231,7 @@ impl Context {
         let received = wsi.http.phase.get() == Phase::Answer;
         if wsi.http.completed.get() && (received || wsi.is_stream()) {
             self.finish_transaction(wsi);
-        } else if result != 0 && !wsi.http.completed.get() {
-            self.abandon(wsi);
-        } else if result != 0 && !wsi.http.keep_alive.get() {
+        } else if result != 0 && !(wsi.http.completed.get() && wsi.http.keep_alive.get()) {
             self.abandon(wsi);
         }
     }
@@ -445,9 +443,10 @@ fn mount_redirect(vhost: &Vhost, hit: &Mount, ah: &HeaderTable, wsi: &Wsi) -> Op
     if hit.mountpoint.len() < 2 || path.len() != hit.mountpoint.len() {
         return None;
     }
-    let over_tls = match wsi.is_stream() {
-        true => ah.version() == Version::Http2 && vhost.tls.is_some(),
-        false => wsi.with_net(|net| net.tls.is_some()) == Some(true),
+    let over_tls = if wsi.is_stream() {
+        ah.version() == Version::Http2 && vhost.tls.is_some()
+    } else {
+        wsi.with_net(|net| net.tls.is_some()) == Some(true)
     };
     let scheme = if over_tls { "https" } else { "http" };
     let host = String::from_utf8_lossy(ah.host()?).into_owned();

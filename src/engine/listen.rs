@@ -143,7 +143,7 @@ impl Context {
         let _lost = OnPanic(self, || self.close(wsi));
         wsi.bind_vhost(Some(Rc::clone(&vhost)));
         wsi.set_fd(fd);
-        wsi.set_net(Net::new(vhost.tls.is_some()));
+        wsi.set_net(Net::new(vhost.tls.is_some(), &self.spares));
         wsi.announced.set(true);
         self.dispatch_as(wsi, 0, Reason::WsiCreate, Arg::Null);
         if !wsi.is_open() {

@@ -29,11 +29,13 @@ impl<'a> HeadWriter<'a> {
     }
 
     /// Bytes written.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.at
     }
 
     /// Whether nothing has been written.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.at == 0
     }

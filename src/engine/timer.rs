@@ -25,6 +25,7 @@ pub const NEVER: Usec = Usec::MAX;
 pub const SECOND: Usec = 1_000_000;
 
 /// Microseconds of the monotonic clock since an arbitrary start.
+#[must_use]
 pub fn now() -> Usec {
     let t = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     let now = t.tv_sec as Usec * SECOND + t.tv_nsec as Usec / 1000;
@@ -91,6 +92,9 @@ pub struct Timers {
 
 impl Timers {
     /// Installs the C API's timers; once per context.
+    ///
+    /// # Panics
+    /// The second time.
     pub fn set_app(&self, app: Box<dyn AppTimers>) {
         assert!(self.app.set(app).is_ok(), "the program's timers are installed once");
     }

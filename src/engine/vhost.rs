@@ -82,7 +82,11 @@ pub struct VhostTls {
     pub plain: PlainOnTls,
 }
 
+/// What is raised when a vhost has ended.
+pub type Finalize = Box<dyn Fn(&Vhost)>;
+
 /// Everything a vhost is made of.
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the C API")]
 pub struct VhostConfig {
     /// The name matched against SNI and `Host`.
     pub name: String,
@@ -125,7 +129,7 @@ pub struct VhostConfig {
     /// What the C API keeps beside the vhost.
     pub foreign: Box<dyn Any>,
     /// Raised when the last wsi of a destroyed vhost is gone.
-    pub finalize: Option<Box<dyn Fn(&Vhost)>>,
+    pub finalize: Option<Finalize>,
 }
 
 /// A virtual host; C's `struct lws_vhost *` is its address.

@@ -3,8 +3,6 @@
 //! Everything is taken, whatever its size; it leaves when the turn ends, when much has gathered, or when the program
 //! asks whether there is room ([`Context::is_choked`]).
 
-use bytes::Bytes;
-
 use super::connection::HIGH_WATER;
 use super::context::Context;
 use super::drive::stream_core;
@@ -12,6 +10,7 @@ use super::farewell::Farewell;
 use super::wsi::{Role, Wsi};
 use crate::proto::h2::{Event, SendError};
 use crate::proto::http::response::{self, HeaderError};
+use crate::util::blocks::BLOCK;
 
 /// Bytes before the payload that the C API asks programs to leave free (`LWS_PRE`).
 pub const PRE: usize = 16;
@@ -112,26 +111,27 @@ impl Context {
             _ => return Err(WriteError::Gone),
         }
         if let Some(connection) = self.connection_of(wsi) {
+            connection.with_net(|net| net.room = net.room.saturating_sub(bytes.len()));
             self.schedule(connection);
         }
         Ok(bytes.len())
     }
 
     fn write_stream_head(&self, wsi: &Wsi, bytes: &[u8], mode: Mode) -> Result<(), WriteError> {
-        let mut held = wsi.http.head.take();
+        let mut block = wsi.http.head.take();
         if mode.more {
-            held.extend_from_slice(bytes);
-            *wsi.http.head.borrow_mut() = held;
+            block.extend_from_slice(bytes);
+            *wsi.http.head.borrow_mut() = block;
             return Ok(());
         }
-        let parsed = if held.is_empty() && bytes.ends_with(b"\r\n\r\n") {
+        let parsed = if block.is_empty() && bytes.ends_with(b"\r\n\r\n") {
             self.heads.borrow_mut().parse(bytes)
         } else {
-            held.extend_from_slice(bytes);
-            if !held.ends_with(b"\r\n\r\n") {
-                held.extend_from_slice(b"\r\n");
+            block.extend_from_slice(bytes);
+            if !block.ends_with(b"\r\n\r\n") {
+                block.extend_from_slice(b"\r\n");
             }
-            self.heads.borrow_mut().parse(&held)
+            self.heads.borrow_mut().parse(&block)
         };
         let head = parsed.map_err(|bad| WriteError::BadHead(bad.0))?;
         let empty = head.content_length == Some(0) || head.status == 204 || head.status == 304;
@@ -158,8 +158,14 @@ impl Context {
         if bytes.is_empty() && !end {
             return Ok(());
         }
-        let data = Bytes::copy_from_slice(bytes);
-        stream_core(wsi, |core| core.h2.send_data(data, end)).ok_or(WriteError::Gone)??;
+        let pieces = bytes.len().div_ceil(BLOCK).max(1);
+        stream_core(wsi, |core| {
+            (0..pieces).try_for_each(|at| {
+                let piece = &bytes[at * BLOCK..bytes.len().min((at + 1) * BLOCK)];
+                core.h2.send_data(self.blocks.copy(piece), end && at + 1 == pieces)
+            })
+        })
+        .ok_or(WriteError::Gone)??;
         wsi.http.ended.set(end);
         Ok(())
     }

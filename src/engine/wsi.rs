@@ -76,7 +76,7 @@ pub struct Transaction {
     pub keep_alive: Cell<bool>,
     /// The answer has no body, whatever is written (HEAD).
     pub head_only: Cell<bool>,
-    /// The program must be told HTTP_BODY(NULL, 0): an explicit content-length of 0.
+    /// The program must be told `HTTP_BODY(NULL, 0)`: an explicit content-length of 0.
     pub empty_body: Cell<bool>,
     /// The client waits for `100 Continue`.
     pub expects_continue: Cell<bool>,
@@ -193,6 +193,7 @@ pub struct Wsi {
 
 impl Wsi {
     /// A free slot of `context`.
+    #[must_use]
     pub fn vacant(context: Weak<Context>) -> Self {
         Self { context, raw_fd: Cell::new(-1), ..Self::default() }
     }

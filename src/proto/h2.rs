@@ -26,6 +26,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::proto::http::response::ResponseHead;
+use crate::util::byte_queue::{ByteQueue, Spares};
 use crate::util::slots::Id;
 
 /// The client connection preface (RFC 9113 §3.4).
@@ -96,10 +97,11 @@ enum State {
 }
 
 impl H2Server {
-    /// A connection on which nothing has been received, not even the preface.
+    /// A connection on which nothing has been received, not even the preface. Output collects in buffers from `spares`.
     #[must_use]
-    pub fn new(settings: &H2Settings) -> Self {
-        let pipe = Rc::new(RefCell::new(Pipe::default()));
+    pub fn new(settings: &H2Settings, spares: &Spares) -> Self {
+        let pipe = Pipe { inbound: BytesMut::new(), outbound: ByteQueue::new(spares), eof: false };
+        let pipe = Rc::new(RefCell::new(pipe));
         let mut builder = Builder::new();
         builder
             .max_concurrent_streams(settings.max_concurrent_streams)
@@ -156,7 +158,7 @@ impl H2Server {
     }
 
     /// What is to be sent, oldest first; the caller takes from the front.
-    pub fn output<R>(&mut self, take: impl FnOnce(&mut BytesMut) -> R) -> R {
+    pub fn output<R>(&mut self, take: impl FnOnce(&mut ByteQueue) -> R) -> R {
         take(&mut self.pipe.borrow_mut().outbound)
     }
 
@@ -177,9 +179,6 @@ impl H2Server {
         let mut pipe = self.pipe.borrow_mut();
         if pipe.inbound.is_empty() {
             pipe.inbound = BytesMut::new();
-        }
-        if pipe.outbound.is_empty() {
-            pipe.outbound = BytesMut::new();
         }
     }
 
@@ -202,7 +201,7 @@ impl H2Server {
     }
 }
 
-/// Whether the peer ended the connection as it may: GOAWAY(NO_ERROR), or closing the socket.
+/// Whether the peer ended the connection as it may: GOAWAY with NO_ERROR, or closing the socket.
 fn is_orderly(error: &::h2::Error) -> bool {
     error.is_io() || error.reason() == Some(Reason::NO_ERROR)
 }
@@ -436,10 +435,9 @@ impl Wake for Wakeup {
 }
 
 /// The two directions in memory.
-#[derive(Default)]
 struct Pipe {
     inbound: BytesMut,
-    outbound: BytesMut,
+    outbound: ByteQueue,
     eof: bool,
 }
 

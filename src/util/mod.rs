@@ -1,5 +1,7 @@
 //! Containers that know nothing of sockets, protocols or C.
 
+pub mod blocks;
+pub mod byte_queue;
 pub mod dll2;
 pub mod local_time;
 pub mod log;

@@ -109,15 +109,15 @@ impl<T> Slots<T> {
     }
 
     fn grow(&self, make: impl Fn() -> T) {
-        let made = self.made.get();
-        let (chunk, _) = place(made as u32);
+        let before = self.made.get();
+        let (chunk, _) = place(before as u32);
         let fresh: Box<[Slot<T>]> = (0..FIRST << chunk)
             .map(|_| Slot { generation: Cell::new(1), live: Cell::new(false), value: make() })
             .collect();
         let count = fresh.len();
         assert!(self.chunks[chunk].set(fresh).is_ok(), "chunks are made once, in order");
-        self.made.set(made + count);
-        self.free.borrow_mut().extend(made as u32..(made + count) as u32);
+        self.made.set(before + count);
+        self.free.borrow_mut().extend(before as u32..(before + count) as u32);
     }
 
     fn slot(&self, index: u32) -> Option<&Slot<T>> {

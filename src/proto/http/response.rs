@@ -49,7 +49,7 @@ pub fn put_header(buf: &mut [u8], name: &[u8], value: &[u8]) -> Result<usize, He
     if name.is_empty() || !name.iter().fold(true, |good, &byte| good & is_token(byte)) {
         return Err(HeaderError::BadName);
     }
-    if value.iter().fold(false, |bad, &byte| bad | ((byte < b' ') & (byte != b'\t')) | (byte == 0x7f)) {
+    if value.iter().fold(false, |bad, &byte| bad || (byte < b' ') && (byte != b'\t') || (byte == 0x7f)) {
         return Err(HeaderError::BadValue);
     }
     put(buf, [name, b": ", value, b"\r\n"])

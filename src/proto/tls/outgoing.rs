@@ -5,15 +5,12 @@ use std::io;
 use rustls::unbuffered::{EncodeError, EncryptError, InsufficientSizeError};
 
 use super::{ErrorKind, TlsError};
+use crate::util::byte_queue::{ByteQueue, Spares};
 
 /// Ciphertext that waits for the socket: contiguous, so that one write takes all of it, and without
 /// memory while it is empty, because most connections are idle most of the time.
 #[derive(Default)]
-pub(super) struct Outgoing {
-    bytes: Vec<u8>,
-    /// How much of `bytes` the socket has taken. Always less than `bytes.len()` unless both are 0.
-    written: usize,
-}
+pub(super) struct Outgoing(ByteQueue);
 
 /// Why an encoder of rustls has not written.
 pub(super) enum Refusal {
@@ -22,21 +19,21 @@ pub(super) enum Refusal {
 }
 
 impl Outgoing {
+    pub(super) fn new(spares: &Spares) -> Self {
+        Self(ByteQueue::new(spares))
+    }
+
     pub(super) fn len(&self) -> usize {
-        self.bytes.len() - self.written
+        self.0.len()
     }
 
     /// Makes room for `additional` bytes at once, in front of a series of [`append`](Self::append)s.
     pub(super) fn reserve(&mut self, additional: usize) {
-        if self.written > self.bytes.len() / 2 {
-            self.bytes.drain(..self.written);
-            self.written = 0;
-        }
-        self.bytes.reserve(additional);
+        self.0.room(additional);
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
+        self.0.extend_from_slice(bytes);
     }
 
     /// Lets `encode` append up to `room` bytes; called again with what it needs if it says that this
@@ -46,12 +43,10 @@ impl Outgoing {
         mut room: usize,
         mut encode: impl FnMut(&mut [u8]) -> Result<usize, E>,
     ) -> Result<(), TlsError> {
-        let end = self.bytes.len();
         loop {
-            self.bytes.resize(end + room, 0);
-            let result = encode(&mut self.bytes[end..]);
-            self.bytes.truncate(end + *result.as_ref().unwrap_or(&0));
-            match result.map_err(Into::into) {
+            let result = encode(self.0.room(room)).map_err(Into::into);
+            self.0.commit(*result.as_ref().unwrap_or(&0));
+            match result {
                 Ok(_) => return Ok(()),
                 Err(Refusal::TooSmall(size)) if size.required_size > room => {
                     room = size.required_size;
@@ -67,13 +62,12 @@ impl Outgoing {
     /// Writes until the queue is empty or `out` takes less than it was offered.
     pub(super) fn write_to(&mut self, out: &mut dyn io::Write) -> io::Result<usize> {
         let before = self.len();
-        while self.written < self.bytes.len() {
-            let offered = &self.bytes[self.written..];
-            match out.write(offered) {
+        while !self.0.is_empty() {
+            match out.write(&self.0) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(taken) => {
-                    let short = taken < offered.len();
-                    self.written += taken;
+                    let short = taken < self.len();
+                    self.0.advance(taken);
                     if short {
                         break;
                     }
@@ -83,11 +77,7 @@ impl Outgoing {
                 Err(error) => return Err(error),
             }
         }
-        let taken = before - self.len();
-        if self.len() == 0 {
-            *self = Self::default();
-        }
-        Ok(taken)
+        Ok(before - self.len())
     }
 }
 
@@ -157,7 +147,6 @@ mod tests {
         socket.room = usize::MAX;
         queue.write_to(&mut socket).unwrap();
         assert_eq!(socket.taken, expected);
-        assert_eq!(queue.bytes.capacity(), 0, "an empty queue holds no memory");
     }
 
     #[test]
@@ -192,9 +181,9 @@ mod tests {
                 Ok(3)
             })
             .unwrap();
-        assert_eq!(queue.bytes, b"abcde");
+        assert_eq!(*queue.0, *b"abcde");
         let failed = queue.append(1, |_| Err(EncryptError::EncryptExhausted));
         assert_eq!(failed.unwrap_err().kind(), ErrorKind::Internal);
-        assert_eq!(queue.bytes, b"abcde");
+        assert_eq!(*queue.0, *b"abcde");
     }
 }

@@ -12,6 +12,7 @@ use super::hello::{ClientHello, HelloReader};
 use super::outgoing::Outgoing;
 use super::session::Session;
 use super::{ErrorKind, ServerConfig, TlsError};
+use crate::util::byte_queue::Spares;
 
 /// A fatal `unrecognized_name` alert (RFC 6066 §3) as an unencrypted record.
 const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
@@ -66,6 +67,12 @@ impl TlsServer {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// As [`new`](Self::new), with outgoing buffers from `spares`.
+    #[must_use]
+    pub fn with_spares(spares: &Spares) -> Self {
+        Self { outgoing: Outgoing::new(spares), ..Self::default() }
     }
 
     /// Feeds all of `ciphertext`, cut anyhow. `choose` is called in the one call that completes the
