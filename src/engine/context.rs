@@ -127,6 +127,8 @@ pub struct Context {
     pub(super) closing: RefCell<VecDeque<Id>>,
     pub(super) runnable: RefCell<VecDeque<Id>>,
     pub(super) waiting_for_ah: RefCell<VecDeque<Id>>,
+    /// Listeners that look away until there may be another descriptor.
+    pub(super) waiting_for_fd: RefCell<Vec<Id>>,
     buffers: RefCell<Vec<Box<[u8]>>>,
     /// Output buffers that no connection uses.
     pub(super) spares: Spares,
@@ -173,6 +175,7 @@ impl Context {
                 closing: RefCell::default(),
                 runnable: RefCell::default(),
                 waiting_for_ah: RefCell::default(),
+                waiting_for_fd: RefCell::default(),
                 buffers: RefCell::default(),
                 heads: RefCell::default(),
                 spares: Spares::default(),
@@ -349,6 +352,12 @@ impl Context {
         }
         self.ledger.freed(Kind::Fd, 0);
         self.outside(|| self.event_loop.remove(self, wsi));
+        let listeners = self.waiting_for_fd.take();
+        for listener in
+            listeners.into_iter().filter_map(|id| self.wsi(id)).filter(|listener| listener.is_open())
+        {
+            self.set_interest(listener, interest::READ);
+        }
     }
 
     /// Sets what the loop waits for on the wsi's descriptor.

@@ -105,6 +105,13 @@ impl Context {
     /// Takes the connections that wait at a listener.
     pub(super) fn accept(&self, listener: &Wsi) {
         for _ in 0..ACCEPT_PER_TURN {
+            if self.ledger.account(Kind::Fd).live >= self.config.max_fds as u64 {
+                // Those that wait are taken when a descriptor is free.
+                crate::log_info!("{}: fd_limit_per_thread reached", listener.tag());
+                self.set_interest(listener, 0);
+                self.waiting_for_fd.borrow_mut().push(listener.id());
+                return;
+            }
             let accepted = listener
                 .with_fd(|fd| rustix::net::acceptfrom_with(fd, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK));
             match accepted {
@@ -132,10 +139,6 @@ impl Context {
         let asked = Arg::Peer { address: peer, fd: fd.as_raw_fd() };
         // The program may have ended the vhost over it.
         if self.dispatch_as(listener, 0, Reason::FilterNetworkConnection, asked) != 0 || vhost.going.get() {
-            return;
-        }
-        if self.ledger.account(Kind::Fd).live >= self.config.max_fds as u64 {
-            crate::log_warn!("{}: fd_limit_per_thread reached, connection closed", listener.tag());
             return;
         }
         prepare(&fd, &vhost);
@@ -219,6 +222,9 @@ fn bind_tcp(
         sockopt::set_socket_reuseport(&fd, true).map_err(fail)?;
     }
     rustix::net::bind(&fd, &address).map_err(fail)?;
+    if let Some(prepare) = &vhost.prepare_listener {
+        prepare(fd.as_fd());
+    }
     Ok((fd, shown))
 }
 

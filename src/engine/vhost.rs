@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -85,6 +86,9 @@ pub struct VhostTls {
 /// What is raised when a vhost has ended.
 pub type Finalize = Box<dyn Fn(&Vhost)>;
 
+/// What sets options on a TCP socket that is bound and will listen.
+pub type PrepareListener = Box<dyn Fn(BorrowedFd<'_>)>;
+
 /// Everything a vhost is made of.
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of the C API")]
 pub struct VhostConfig {
@@ -130,6 +134,8 @@ pub struct VhostConfig {
     pub foreign: Box<dyn Any>,
     /// Raised when the last wsi of a destroyed vhost is gone.
     pub finalize: Option<Finalize>,
+    /// Run before the vhost listens on its TCP port.
+    pub prepare_listener: Option<PrepareListener>,
 }
 
 /// A virtual host; C's `struct lws_vhost *` is its address.

@@ -1,6 +1,7 @@
 //! `struct lws_context_creation_info`, read: into what the engine understands, or into a refusal that names the field.
 
 use std::ffi::{CStr, c_char, c_void};
+use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::rc::{Rc, Weak};
 
 use super::callback::CCallback;
@@ -10,7 +11,7 @@ use super::types::*;
 use crate::engine::context::{Context, ContextConfig, CreateError};
 use crate::engine::dispatch::UserPtr;
 use crate::engine::timer::SECOND;
-use crate::engine::vhost::{Listen, PlainOnTls, Protocol, Vhost, VhostConfig, VhostTls};
+use crate::engine::vhost::{Listen, PlainOnTls, PrepareListener, Protocol, Vhost, VhostConfig, VhostTls};
 use crate::proto::h2::H2Settings;
 use crate::proto::http::header::HeaderLimits;
 use crate::proto::http::mount::{Mount, MountKind};
@@ -91,7 +92,8 @@ const NO_CLIENT: &str = "there is no client yet";
 /// `info` obeys the contract of `lws_create_context`.
 pub(super) unsafe fn context_config(info: &Info, event_lib_pt: usize) -> Result<ContextConfig> {
     refuse_options(info.options)?;
-    refuse_context_fields(info)?;
+    // SAFETY: the caller's promise.
+    unsafe { refuse_context_fields(info) }?;
     let defaults = ContextConfig::default();
     Ok(ContextConfig {
         timeout: if info.timeout_secs == 0 {
@@ -146,78 +148,99 @@ fn refuse_options(options: u64) -> Result<()> {
     }
 }
 
-/// One entry of a refusal table: set or not, the field's name, why it is refused.
-type Refusal = (bool, &'static str, &'static str);
+/// One entry of a refusal table: what the field holds, if anything; its name; why it is refused.
+type Refusal = (Option<String>, &'static str, &'static str);
 
-fn refuse(table: &[Refusal]) -> Result<()> {
-    match table.iter().find(|(set, ..)| *set) {
-        Some((_, field, why)) => Err(CreateError::new(field, "(set)", why)),
-        None => Ok(()),
+fn refuse<const N: usize>(table: [Refusal; N]) -> Result<()> {
+    for (value, field, why) in table {
+        if let Some(value) = value {
+            return Err(CreateError::new(field, value, why));
+        }
     }
+    Ok(())
 }
 
-fn refuse_context_fields(info: &Info) -> Result<()> {
-    refuse(&[
-        (!info.fops.is_null(), "fops", "files are read from the file system only"),
-        (info.count_caps != 0, "count_caps", "capabilities are not kept when privileges are dropped"),
-        (info.signal_cb.is_some(), "signal_cb", "only libuv has signal callbacks"),
-        (!info.system_ops.is_null(), "system_ops", "there are no system operations yet"),
-        (!info.register_notifier_list.is_null(), "register_notifier_list", "there are no system states yet"),
-        (info.early_smd_cb.is_some(), "early_smd_cb", "there is no message distribution"),
-        (info.smd_ttl_us != 0, "smd_ttl_us", "there is no message distribution"),
-        (info.smd_queue_depth != 0, "smd_queue_depth", "there is no message distribution"),
-        (!info.http_nsc_filepath.is_null(), "http_nsc_filepath", NO_CLIENT),
+/// What is not text, or had better not be shown.
+fn pointer<T>(pointer: *const T) -> Option<String> {
+    function(!pointer.is_null())
+}
+
+fn function(is_set: bool) -> Option<String> {
+    is_set.then(|| "(set)".to_owned())
+}
+
+fn number(number: impl Into<i64>) -> Option<String> {
+    Some(number.into()).filter(|&number| number != 0).map(|number| number.to_string())
+}
+
+/// # Safety
+/// The texts are NULL or C strings.
+unsafe fn refuse_context_fields(info: &Info) -> Result<()> {
+    // SAFETY: the caller's promise.
+    let string = |string| unsafe { text(string) };
+    refuse([
+        (pointer(info.fops), "fops", "files are read from the file system only"),
+        (number(info.count_caps), "count_caps", "capabilities are not kept when privileges are dropped"),
+        (pointer(info.system_ops), "system_ops", "there are no system operations yet"),
+        (pointer(info.register_notifier_list), "register_notifier_list", "there are no system states yet"),
+        (function(info.early_smd_cb.is_some()), "early_smd_cb", "there is no message distribution"),
+        (number(info.smd_ttl_us), "smd_ttl_us", "there is no message distribution"),
+        (number(info.smd_queue_depth), "smd_queue_depth", "there is no message distribution"),
+        (string(info.http_nsc_filepath), "http_nsc_filepath", NO_CLIENT),
     ])
 }
 
-fn refuse_vhost_fields(info: &Info) -> Result<()> {
-    refuse(&[
-        (!info.extensions.is_null(), "extensions", "there is no WebSocket yet"),
-        (!info.token_limits.is_null(), "token_limits", "use max_http_header_data"),
-        (!info.http_proxy_address.is_null(), "http_proxy_address", NO_CLIENT),
-        (info.http_proxy_port != 0, "http_proxy_port", NO_CLIENT),
+/// # Safety
+/// The texts are NULL or C strings.
+unsafe fn refuse_vhost_fields(info: &Info) -> Result<()> {
+    // SAFETY: the caller's promise.
+    let string = |string| unsafe { text(string) };
+    refuse([
+        (pointer(info.extensions), "extensions", "there is no WebSocket yet"),
+        (pointer(info.token_limits), "token_limits", "use max_http_header_data"),
+        (pointer(info.http_proxy_address), "http_proxy_address", NO_CLIENT),
+        (number(info.http_proxy_port), "http_proxy_port", NO_CLIENT),
         (
-            !info.reject_service_keywords.is_null(),
+            pointer(info.reject_service_keywords),
             "reject_service_keywords",
             "requests are not matched against keywords",
         ),
-        (!info.log_filepath.is_null(), "log_filepath", "there is no access log, as in Debian's build"),
-        (!info.ssl_cipher_list.is_null(), "ssl_cipher_list", TLS_FIXED),
-        (!info.ecdh_curve.is_null(), "ecdh_curve", TLS_FIXED),
-        (!info.tls1_3_plus_cipher_list.is_null(), "tls1_3_plus_cipher_list", TLS_FIXED),
-        (info.ssl_options_set != 0, "ssl_options_set", NOT_OPENSSL),
-        (info.ssl_options_clear != 0, "ssl_options_clear", NOT_OPENSSL),
+        (string(info.log_filepath), "log_filepath", "there is no access log, as in Debian's build"),
+        (string(info.ssl_cipher_list), "ssl_cipher_list", TLS_FIXED),
+        (string(info.ecdh_curve), "ecdh_curve", TLS_FIXED),
+        (string(info.tls1_3_plus_cipher_list), "tls1_3_plus_cipher_list", TLS_FIXED),
+        (number(info.ssl_options_set), "ssl_options_set", NOT_OPENSSL),
+        (number(info.ssl_options_clear), "ssl_options_clear", NOT_OPENSSL),
         (
-            info.simultaneous_ssl_restriction != 0,
+            number(info.simultaneous_ssl_restriction),
             "simultaneous_ssl_restriction",
             "TLS connections are not limited",
         ),
         (
-            info.simultaneous_ssl_handshake_restriction != 0,
+            number(info.simultaneous_ssl_handshake_restriction),
             "simultaneous_ssl_handshake_restriction",
             "TLS handshakes are not limited",
         ),
-        (info.ssl_info_event_mask != 0, "ssl_info_event_mask", NOT_OPENSSL),
-        (!info.client_ssl_private_key_password.is_null(), "client_ssl_private_key_password", NO_CLIENT),
-        (!info.client_ssl_cert_filepath.is_null(), "client_ssl_cert_filepath", NO_CLIENT),
-        (!info.client_ssl_cert_mem.is_null(), "client_ssl_cert_mem", NO_CLIENT),
-        (!info.client_ssl_private_key_filepath.is_null(), "client_ssl_private_key_filepath", NO_CLIENT),
-        (!info.client_ssl_key_mem.is_null(), "client_ssl_key_mem", NO_CLIENT),
-        (!info.client_ssl_ca_filepath.is_null(), "client_ssl_ca_filepath", NO_CLIENT),
-        (!info.client_ssl_ca_mem.is_null(), "client_ssl_ca_mem", NO_CLIENT),
-        (!info.client_ssl_cipher_list.is_null(), "client_ssl_cipher_list", NO_CLIENT),
-        (!info.client_tls_1_3_plus_cipher_list.is_null(), "client_tls_1_3_plus_cipher_list", NO_CLIENT),
-        (info.ssl_client_options_set != 0, "ssl_client_options_set", NO_CLIENT),
-        (info.ssl_client_options_clear != 0, "ssl_client_options_clear", NO_CLIENT),
-        (!info.provided_client_ssl_ctx.is_null(), "provided_client_ssl_ctx", NOT_OPENSSL),
-        (info.connect_timeout_secs != 0, "connect_timeout_secs", NO_CLIENT),
-        (info.bind_iface != 0, "bind_iface", "sockets are bound to addresses, not to devices"),
-        (info.tls_session_timeout != 0, "tls_session_timeout", NO_CLIENT),
-        (info.tls_session_cache_max != 0, "tls_session_cache_max", NO_CLIENT),
-        (!info.listen_accept_role.is_null(), "listen_accept_role", NO_RAW),
-        (!info.listen_accept_protocol.is_null(), "listen_accept_protocol", NO_RAW),
-        (!info.retry_and_idle_policy.is_null(), "retry_and_idle_policy", "connections are not probed yet"),
-        (info.fo_listen_queue != 0, "fo_listen_queue", "TCP fast open is not used"),
+        (number(info.ssl_info_event_mask), "ssl_info_event_mask", NOT_OPENSSL),
+        (pointer(info.client_ssl_private_key_password), "client_ssl_private_key_password", NO_CLIENT),
+        (string(info.client_ssl_cert_filepath), "client_ssl_cert_filepath", NO_CLIENT),
+        (pointer(info.client_ssl_cert_mem), "client_ssl_cert_mem", NO_CLIENT),
+        (string(info.client_ssl_private_key_filepath), "client_ssl_private_key_filepath", NO_CLIENT),
+        (pointer(info.client_ssl_key_mem), "client_ssl_key_mem", NO_CLIENT),
+        (string(info.client_ssl_ca_filepath), "client_ssl_ca_filepath", NO_CLIENT),
+        (pointer(info.client_ssl_ca_mem), "client_ssl_ca_mem", NO_CLIENT),
+        (string(info.client_ssl_cipher_list), "client_ssl_cipher_list", NO_CLIENT),
+        (string(info.client_tls_1_3_plus_cipher_list), "client_tls_1_3_plus_cipher_list", NO_CLIENT),
+        (number(info.ssl_client_options_set), "ssl_client_options_set", NO_CLIENT),
+        (number(info.ssl_client_options_clear), "ssl_client_options_clear", NO_CLIENT),
+        (pointer(info.provided_client_ssl_ctx), "provided_client_ssl_ctx", NOT_OPENSSL),
+        (number(info.connect_timeout_secs), "connect_timeout_secs", NO_CLIENT),
+        (number(info.bind_iface), "bind_iface", "sockets are bound to addresses, not to devices"),
+        (number(info.tls_session_timeout), "tls_session_timeout", NO_CLIENT),
+        (number(info.tls_session_cache_max), "tls_session_cache_max", NO_CLIENT),
+        (string(info.listen_accept_role), "listen_accept_role", NO_RAW),
+        (string(info.listen_accept_protocol), "listen_accept_protocol", NO_RAW),
+        (pointer(info.retry_and_idle_policy), "retry_and_idle_policy", "connections are not probed yet"),
     ])
 }
 
@@ -230,7 +253,8 @@ const NOT_OPENSSL: &str = "TLS is not OpenSSL here";
 /// `info` obeys the contract of `lws_create_vhost`.
 pub(super) unsafe fn vhost_config(info: &Info, context: Weak<Context>) -> Result<VhostConfig> {
     refuse_options(info.options)?;
-    refuse_vhost_fields(info)?;
+    // SAFETY: the caller's promise.
+    unsafe { refuse_vhost_fields(info) }?;
     // SAFETY: every pointer below is NULL or what its field promises, by the contract of the call.
     unsafe {
         let name = text(info.vhost_name).unwrap_or_else(|| "default".to_owned());
@@ -286,8 +310,26 @@ pub(super) unsafe fn vhost_config(info: &Info, context: Weak<Context>) -> Result
             }),
             name,
             finalize,
+            prepare_listener: fast_open(info.fo_listen_queue),
         })
     }
+}
+
+/// TCP fast open with room for `queue` requests; a kernel that has none of it is no reason to refuse.
+fn fast_open(queue: i32) -> Option<PrepareListener> {
+    if queue == 0 {
+        return None;
+    }
+    Some(Box::new(move |listener| {
+        let (queue, size) = (&raw const queue, size_of_val(&queue) as u32);
+        // SAFETY: a plain system call on an open socket, with an `int` of the size it says.
+        let result = unsafe {
+            libc::setsockopt(listener.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_FASTOPEN, queue.cast(), size)
+        };
+        if result != 0 {
+            crate::log_warn!("fo_listen_queue: {}", std::io::Error::last_os_error());
+        }
+    }))
 }
 
 fn tcp_keepalive(info: &Info) -> Option<(u32, u32, u32)> {
@@ -573,24 +615,27 @@ unsafe fn vhost_tls(info: &Info) -> Result<Option<VhostTls>> {
             ..ServerOptions::new(identity)
         };
         let config = tls::server_config(&options).map_err(|error| {
-            let shown = |path| text(path).unwrap_or_else(|| "(memory)".to_owned());
-            let key = info.ssl_private_key_filepath;
+            // The member that was used: the path, or else the block of memory.
+            let blame = |path, by_path, by_memory| match text(path) {
+                Some(path) => CreateError::new(by_path, path, &error.reason),
+                None => CreateError::new(by_memory, "(memory)", &error.reason),
+            };
+            let (cert, key) = (info.ssl_cert_filepath, info.ssl_private_key_filepath);
             match error.field {
-                tls::Field::Certificate => {
-                    CreateError::new("ssl_cert_filepath", shown(info.ssl_cert_filepath), error.reason)
-                }
+                tls::Field::Certificate => blame(cert, "ssl_cert_filepath", "server_ssl_cert_mem"),
                 tls::Field::PrivateKey => {
-                    CreateError::new("ssl_private_key_filepath", shown(key), error.reason)
+                    blame(key, "ssl_private_key_filepath", "server_ssl_private_key_mem")
                 }
                 // The password itself is nobody's business.
                 tls::Field::KeyPassword => {
-                    let reason = format!("{}; ssl_private_key_filepath is '{}'", error.reason, shown(key));
+                    let key = blame(key, "ssl_private_key_filepath", "server_ssl_private_key_mem");
+                    let reason = format!("{}; {} is '{}'", error.reason, key.field, key.value);
                     CreateError::new("ssl_private_key_password", "(not shown)", reason)
                 }
-                tls::Field::ClientCa => {
-                    CreateError::new("ssl_ca_filepath", shown(info.ssl_ca_filepath), error.reason)
+                tls::Field::ClientCa => blame(info.ssl_ca_filepath, "ssl_ca_filepath", "server_ssl_ca_mem"),
+                tls::Field::Alpn => {
+                    CreateError::new("alpn", text(info.alpn).unwrap_or_default(), error.reason)
                 }
-                tls::Field::Alpn => CreateError::new("alpn", shown(info.alpn), error.reason),
                 _ => CreateError::new("options", format_args!("{:#x}", info.options), error.reason),
             }
         })?;

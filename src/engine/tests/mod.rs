@@ -321,6 +321,7 @@ impl Fixture {
             user: std::ptr::null_mut(),
             foreign: Box::new(PlainOnTls::Refuse),
             finalize: None,
+            prepare_listener: None,
         }
     }
 
