@@ -3,7 +3,13 @@
 
 mod common;
 
-use common::{Program, Running, Scratch, compile, h1, h2};
+use std::path::Path;
+use std::sync::Arc;
+
+use common::tools::curl;
+use common::{Program, Running, Scratch, compile, h1, h2, tls};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::HandshakeKind;
 
 #[test]
 fn calls_that_few_programs_make() {
@@ -161,4 +167,85 @@ fn a_file_that_the_program_serves_is_cached_as_its_mount_says() {
     assert_eq!(response.header("cache-control"), Some("no-store"));
     drop(client);
     server.finish();
+}
+
+fn start_tls(args: &[&str]) -> Server {
+    let pair = format!("--tls={}", tls::localhost().pair());
+    start(&[&[pair.as_str()], args].concat())
+}
+
+#[test]
+fn hsts_is_sent_over_tls_and_not_in_clear_text() {
+    let server = start_tls(&["--dress"]);
+    let reply = curl(&[&format!("https://localhost:{}/page.html", server.port)]);
+    assert_eq!(reply.header("strict-transport-security"), Some("max-age=15768000 ; includeSubDomains"));
+    server.finish();
+    let server = start(&["--dress"]);
+    let reply = curl(&[&format!("http://localhost:{}/page.html", server.port)]);
+    assert_eq!((reply.status, reply.header("strict-transport-security")), (200, None));
+    server.finish();
+}
+
+#[test]
+fn clear_text_on_a_tls_port_is_served_or_redirected_where_the_program_says_so() {
+    for (option, status, location) in
+        [("--serve-plain", 200, None), ("--redirect-plain", 301, Some("https://localhost:PORT/page.html"))]
+    {
+        let server = start_tls(&[option]);
+        let reply = curl(&[&format!("http://localhost:{}/page.html", server.port)]);
+        let location = location.map(|text| text.replace("PORT", &server.port.to_string()));
+        assert_eq!((reply.status, reply.header("location")), (status, location.as_deref()), "{option}");
+        let reply = curl(&[&format!("https://localhost:{}/page.html", server.port)]);
+        assert_eq!((reply.status, reply.version.as_str()), (200, "2"), "{option}");
+        server.finish();
+    }
+}
+
+#[test]
+fn sessions_are_not_resumed_when_the_program_says_so() {
+    let server = start_tls(&["--no-sessions"]);
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let options = tls::Options { alpn: &["http/1.1"], versions: &[version], ..tls::Options::default() };
+        let config = tls::config(&options);
+        for _ in 0..3 {
+            let stream = tls::connect_with(server.port, Arc::clone(&config), "localhost").expect("TLS");
+            let mut client = h1::Client::new(stream);
+            assert_eq!(client.get("/page.html").status, 200);
+            assert_eq!(client.stream.conn.handshake_kind(), Some(HandshakeKind::Full), "{version:?}");
+        }
+    }
+    server.finish();
+}
+
+/// Writes a certificate authority `ca.pem` and a client's `client.pem` and `client.key` that it has signed.
+fn make_client_identity(at: &Scratch) {
+    let authority_key = KeyPair::generate().unwrap();
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    at.file("ca.pem", authority.self_signed(&authority_key).unwrap().pem());
+    let key = KeyPair::generate().unwrap();
+    let issuer = Issuer::new(authority, authority_key);
+    let client = CertificateParams::new(vec!["client".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    at.file("client.pem", client.pem());
+    at.file("client.key", key.serialize_pem());
+}
+
+#[test]
+fn client_certificates_are_asked_for() {
+    let (trusted, strange) = (Scratch::new(), Scratch::new());
+    make_client_identity(&trusted);
+    make_client_identity(&strange);
+    let path = |dir: &Scratch, name: &str| Path::new(dir.path()).join(name).display().to_string();
+    let authority = format!("--client-ca={}", path(&trusted, "ca.pem"));
+    for (option, without) in [(&[][..], 0), (&["--client-cert-optional"], 200)] {
+        let server = start_tls(&[&[authority.as_str()], option].concat());
+        let url = format!("https://localhost:{}/page.html", server.port);
+        let with = |dir: &Scratch| {
+            curl(&["--cert", &path(dir, "client.pem"), "--key", &path(dir, "client.key"), &url])
+        };
+        assert_eq!(with(&trusted).status, 200, "{option:?}");
+        assert_eq!(with(&strange).status, 0, "{option:?}");
+        assert_eq!(curl(&[&url]).status, without, "{option:?}");
+        server.finish();
+    }
 }

@@ -2,7 +2,8 @@
  * An HTTP server with one mount of each kind, for comparing libraries: everything that a client can see is the library's
  * doing, or a report of what the library told the application.
  *
- *   --www=DIR [--tls=CERT,KEY] [--dress] [--error-document=PATH] [--redirect-plain]
+ *   --www=DIR [--tls=CERT,KEY] [--dress] [--error-document=PATH] [--redirect-plain] [--serve-plain] [--no-sessions]
+ *   [--client-ca=FILE [--client-cert-optional]]
  *   (--dress: vhost headers, security headers, server string, HSTS)
  *
  * End of file on stdin ends it.
@@ -313,6 +314,10 @@ int main(int argc, const char **argv)
 	}
 	if (lws_cmdline_option(argc, argv, "--redirect-plain"))
 		info.options |= LWS_SERVER_OPTION_REDIRECT_HTTP_TO_HTTPS | LWS_SERVER_OPTION_ALLOW_NON_SSL_ON_SSL_PORT;
+	if (lws_cmdline_option(argc, argv, "--serve-plain"))
+		info.options |= LWS_SERVER_OPTION_ALLOW_NON_SSL_ON_SSL_PORT;
+	if (lws_cmdline_option(argc, argv, "--no-sessions"))
+		info.options |= LWS_SERVER_OPTION_DISABLE_TLS_SESSION_CACHE;
 	tls = lws_cmdline_option(argc, argv, "--tls");
 	context = lws_create_context(&info);
 	if (!context)
@@ -325,6 +330,11 @@ int main(int argc, const char **argv)
 		*comma = '\0';
 		info.ssl_cert_filepath = pair;
 		info.ssl_private_key_filepath = comma + 1;
+		info.ssl_ca_filepath = lws_cmdline_option(argc, argv, "--client-ca");
+		if (info.ssl_ca_filepath)
+			info.options |= LWS_SERVER_OPTION_REQUIRE_VALID_OPENSSL_CLIENT_CERT;
+		if (lws_cmdline_option(argc, argv, "--client-cert-optional"))
+			info.options |= LWS_SERVER_OPTION_PEER_CERT_NOT_REQUIRED;
 	}
 	vhost = lws_create_vhost(context, &info);
 	if (!vhost) {
