@@ -391,6 +391,7 @@ static int serve(struct lws *wsi, enum lws_callback_reasons reason, void *user, 
 	switch ((int)reason) {
 	case LWS_CALLBACK_HTTP:
 		lws_hdr_custom_name_foreach(wsi, each_header, wsi);
+		session = lws_wsi_user(wsi);
 		lws_set_timer_usecs(wsi, 1);
 		if (lws_hdr_total_length(wsi, WSI_TOKEN_POST_URI) > 0 || (len && strstr(in, "post")))
 			return 0;
@@ -444,6 +445,8 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 	for (n = 0; n < COUNT(reasons); n++)
 		if (reasons[n].reason == (int)reason)
 			strike(FIRST_REASON + (int)n, cx, wsi);
+	/* the strike may have replaced it, which frees the session memory */
+	user = lws_wsi_user(wsi);
 	switch ((int)reason) {
 	case LWS_CALLBACK_ADD_POLL_FD:
 	case LWS_CALLBACK_DEL_POLL_FD:
@@ -517,19 +520,20 @@ static int create(void)
 {
 	struct lws_context_creation_info info;
 
+	memset(&timer, 0, sizeof(timer));
+	memset(&spare, 0, sizeof(spare));
 	fill(&info);
 	evlib.ops = &ops;
 	info.event_lib_custom = &evlib;
 	info.pcontext = &context;
 	info.vhost_name = "localhost";
 	used = 0;
+	vhost = NULL;
 	context = lws_create_context(&info);
 	vhost = context ? lws_get_vhost_by_name(context, "localhost") : NULL;
 	if (!vhost)
 		return 1;
 	port = lws_get_vhost_listen_port(vhost);
-	memset(&timer, 0, sizeof(timer));
-	memset(&spare, 0, sizeof(spare));
 	lws_sul_schedule(context, 0, &timer, on_sul, 1);
 	return 0;
 }
@@ -656,6 +660,8 @@ static void life(void)
 		complain("the context was not destroyed", 1, 0);
 		context = NULL;
 	}
+	if (striking && !strikes)
+		complain("calls", 0, 1);
 	if (alive_count)
 		complain("WSI_CREATE without WSI_DESTROY", alive_count, 0);
 	if (used)
