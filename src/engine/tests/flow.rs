@@ -111,9 +111,9 @@ fn a_peer_that_takes_nothing_is_given_up() {
     ] {
         let fixture = Fixture::new();
         if pieces {
-            fixture.on_call(in_pieces(LARGE))
+            fixture.on_call(in_pieces(LARGE));
         } else {
-            fixture.on_call(at_once(LARGE))
+            fixture.on_call(at_once(LARGE));
         }
         let mut client = fixture.connect();
         client.send(&hello);
@@ -245,8 +245,8 @@ fn a_header_table_goes_to_who_can_use_it() {
     let config = ContextConfig { max_ah: 1, ..ContextConfig::default() };
     let fixture = Fixture::with(config, |_| {});
     let held = Rc::new(Cell::new(true));
-    let hold = Rc::clone(&held);
-    fixture.on_call(move |cx, call| if hold.get() { 0 } else { answer(cx, call) });
+    let silent = Rc::clone(&held);
+    fixture.on_call(move |cx, call| if silent.get() { 0 } else { answer(cx, call) });
     let request = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let mut first = fixture.connect();
     first.send(request);
