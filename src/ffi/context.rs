@@ -247,7 +247,8 @@ pub unsafe extern "C" fn lws_context_user(context: *mut lws_context) -> *mut c_v
 /// `context` is NULL or a context that has not been destroyed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_get_count_threads(context: *mut lws_context) -> c_int {
-    (!context.is_null()).into()
+    // SAFETY: the caller's promise.
+    guard(0, || unsafe { self::context(context) }.is_some().into())
 }
 
 /// Raises `LWS_CALLBACK_PROTOCOL_INIT` where it has not been raised yet, as the first turn of the loop would; 0, or 1

@@ -73,7 +73,8 @@ pub unsafe extern "C" fn lws_get_child(wsi: *const lws) -> *mut lws {
 /// `wsi` is NULL or a wsi of a live context.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_get_tsi(wsi: *mut lws) -> c_int {
-    if wsi.is_null() { -1 } else { 0 }
+    // SAFETY: the caller's promise.
+    guard(-1, || if unsafe { self::wsi(wsi) }.is_some() { 0 } else { -1 })
 }
 
 /// The same as `lws_get_tsi()`.

@@ -111,9 +111,9 @@ fn a_peer_that_takes_nothing_is_given_up() {
     ] {
         let fixture = Fixture::new();
         if pieces {
-            fixture.on_call(in_pieces(LARGE))
+            fixture.on_call(in_pieces(LARGE));
         } else {
-            fixture.on_call(at_once(LARGE))
+            fixture.on_call(at_once(LARGE));
         }
         let mut client = fixture.connect();
         client.send(&hello);
@@ -245,8 +245,8 @@ fn a_header_table_goes_to_who_can_use_it() {
     let config = ContextConfig { max_ah: 1, ..ContextConfig::default() };
     let fixture = Fixture::with(config, |_| {});
     let held = Rc::new(Cell::new(true));
-    let hold = Rc::clone(&held);
-    fixture.on_call(move |cx, call| if hold.get() { 0 } else { answer(cx, call) });
+    let silent = Rc::clone(&held);
+    fixture.on_call(move |cx, call| if silent.get() { 0 } else { answer(cx, call) });
     let request = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let mut first = fixture.connect();
     first.send(request);
@@ -327,6 +327,24 @@ fn an_answer_before_the_body_resets_the_stream_of_a_peer_that_goes_on() {
         is_reset(&client.got)
     });
     assert!(sent >= 256 * 1024, "a modest rest is taken: {sent}");
+}
+
+#[test]
+fn a_body_that_nobody_wants_is_not_waited_for_forever() {
+    // The answer comes at once. The reset does when the timeout passes, not with the next thing that the peer sends.
+    let fixture = Fixture::new();
+    fixture.on_call(|cx, call| if call.reason == Reason::Http { respond(cx, call.wsi, b"no") } else { 0 });
+    let mut client = fixture.connect();
+    client.send(&[frames::hello(65535), frames::request(1, "POST", false)].concat());
+    fixture.until("the answer", || {
+        client.take(64 * 1024);
+        frames::data(&client.got, 1) == (2, true)
+    });
+    pass(16 * SECOND);
+    fixture.until("the reset", || {
+        client.take(64 * 1024);
+        frames::parse(&client.got).iter().any(|frame| (frame.0, frame.2) == (3, 1))
+    });
 }
 
 #[test]
