@@ -301,6 +301,8 @@ impl Context {
                 Some(Event::Request(parts, stream)) => {
                     if wsi.is_open() {
                         self.open_stream(wsi, parts, stream);
+                        // At once, so that the next request finds this one's memory and not the allocator's.
+                        self.reap();
                     }
                 }
                 Some(Event::Closed(why)) => {
