@@ -266,7 +266,7 @@ impl Context {
             if batch.is_empty() && !full {
                 // Streams that end here were answered whole, but for those that were given up.
                 self.reap();
-                if wsi.net.with(|net| net.as_ref().is_none_or(|net| !net.reset_due)) {
+                if wsi.with_net(|net| net.reset_due) != Some(true) {
                     return false;
                 }
                 continue;
