@@ -146,6 +146,7 @@ impl Context {
             .stream
             .with(|core| core.take().is_some_and(|core| !core.h2.is_ended() || core.h2.expects_body()));
         if reset {
+            connection.with_net(|net| net.reset_due = true);
             self.schedule(connection);
         }
     }

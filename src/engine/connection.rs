@@ -56,6 +56,8 @@ pub struct Net {
     spares: Spares,
     /// Bytes that streams may still produce before what they have produced is sent (HTTP/2).
     pub room: usize,
+    /// A stream was given up, and the protocol has not been polled since (HTTP/2).
+    pub reset_due: bool,
     /// The peer has ended its side.
     pub eof: bool,
     /// The socket failed; there is no point in flushing.
@@ -94,6 +96,7 @@ impl Net {
             tx: ByteQueue::new(spares),
             spares: spares.clone(),
             room: HIGH_WATER,
+            reset_due: false,
             eof: false,
             dead: false,
             blocked: false,

@@ -417,6 +417,11 @@ impl Context {
         self.vhosts.borrow().clone()
     }
 
+    /// Whether there is no choice of vhosts.
+    pub(super) fn has_one_vhost(&self) -> bool {
+        self.vhosts.borrow().len() == 1
+    }
+
     /// Makes a vhost and has it listen.
     pub fn create_vhost(&self, config: VhostConfig) -> Result<Rc<Vhost>, CreateError> {
         if self.ending() != Ending::No {

@@ -255,6 +255,7 @@ impl Context {
         for _ in 0..ROUNDS {
             // First what has ended: it gives header tables to new requests, and may have a reset to send.
             self.reap();
+            wsi.with_net(|net| net.reset_due = false);
             if !self.move_frames(wsi) {
                 return false;
             }
@@ -263,7 +264,12 @@ impl Context {
             // What the protocol could not show now waits for credit: it bounds each stream by itself.
             wsi.with_net(|net| net.room = if full { 0 } else { HIGH_WATER });
             if batch.is_empty() && !full {
-                return false;
+                // Streams that end here were answered whole, but for those that were given up.
+                self.reap();
+                if wsi.with_net(|net| net.reset_due) != Some(true) {
+                    return false;
+                }
+                continue;
             }
             for id in batch.drain(..) {
                 if let Some(stream) = self.wsi(id).filter(|_| wsi.is_open()) {
@@ -295,6 +301,8 @@ impl Context {
                 Some(Event::Request(parts, stream)) => {
                     if wsi.is_open() {
                         self.open_stream(wsi, parts, stream);
+                        // At once, so that the next request finds this one's memory and not the allocator's.
+                        self.reap();
                     }
                 }
                 Some(Event::Closed(why)) => {
@@ -346,9 +354,8 @@ impl Context {
                 self.refuse_h2(stream, reject.status());
             }
         }
-        if stream.is_open() {
-            connection.with_net(|net| net.ready.push(id));
-        }
+        // At once: what it writes now leaves with its head.
+        self.service_stream(connection, stream);
     }
 
     fn take_ready(&self, wsi: &Wsi, batch: &mut Vec<Id>) {
@@ -358,6 +365,7 @@ impl Context {
                 wakes.take(batch);
             }
         });
+        batch.retain(|&id| self.wsi(id).is_some_and(Wsi::is_open));
     }
 
     fn service_stream(&self, connection: &Wsi, stream: &Wsi) {

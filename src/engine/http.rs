@@ -138,6 +138,9 @@ impl Context {
 
     /// A connection shared by vhosts asks each request which one it means.
     fn choose_vhost(&self, wsi: &Wsi, ah: &HeaderTable) {
+        if self.has_one_vhost() {
+            return;
+        }
         let Some(now) = wsi.vhost() else { return };
         if let Some(named) = ah.host().and_then(|host| self.vhost_named(&now, host))
             && !Rc::ptr_eq(&named, &now)

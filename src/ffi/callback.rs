@@ -1,6 +1,7 @@
 //! The program's protocol callbacks, as the engine calls them.
 
-use std::ffi::{c_int, c_void};
+use std::cell::Cell;
+use std::ffi::{CStr, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr::{from_mut, null_mut};
 
@@ -29,53 +30,68 @@ impl Callback for CCallback {
         let user = call.user.cast::<c_void>();
         match call.arg {
             Arg::Null => self.invoke(call, user, null_mut(), 0),
-            Arg::Len(len) => {
-                let mut args = lws_pollargs { fd: call.wsi.raw_fd(), events: 0, prev_events: 0 };
-                self.invoke(call, user, from_mut(&mut args).cast(), len)
-            }
+            Arg::Len(len) => self.invoke_with_poll(
+                call,
+                lws_pollargs { fd: call.wsi.raw_fd(), events: 0, prev_events: 0 },
+                len,
+            ),
             Arg::Bytes(bytes) => self.invoke(call, user, bytes.as_ptr().cast_mut().cast(), bytes.len()),
             Arg::Text(text) => self.invoke(call, user, text.as_ptr().cast_mut().cast(), text.count_bytes()),
             Arg::Fd(fd) => self.invoke(call, user, fd_as_pointer(fd), 0),
             Arg::Opaque(pointer) => self.invoke(call, user, pointer.cast(), 0),
             Arg::Poll { fd, events, before } => {
-                let mut args = lws_pollargs { fd, events: events.into(), prev_events: before.into() };
-                self.invoke(call, user, from_mut(&mut args).cast(), 0)
+                let args = lws_pollargs { fd, events: events.into(), prev_events: before.into() };
+                self.invoke_with_poll(call, args, 0)
             }
-            Arg::Access { path, mask } => {
-                let mut args = lws_process_html_args {
-                    p: path.as_ptr().cast_mut(),
-                    len: path.count_bytes() as c_int,
-                    max_len: mask as c_int,
-                    r#final: 0,
-                    chunked: 0,
-                };
-                let result = self.invoke(call, user, from_mut(&mut args).cast(), 0);
-                if result == 0 && args.r#final != 0 { HANDLED_BY_CALLBACK } else { result }
-            }
-            Arg::Headers(window) => {
-                let HeaderRoom { at, room } = window.get();
-                let mut args = lws_process_html_args {
-                    p: at.cast(),
-                    len: 0,
-                    max_len: room as c_int,
-                    r#final: 0,
-                    chunked: 0,
-                };
-                let result = self.invoke(call, user, from_mut(&mut args).cast(), 0);
-                let written = (args.p as usize).wrapping_sub(at as usize);
-                if written <= room {
-                    window.set(HeaderRoom { at: args.p.cast(), room: room - written });
-                    result
-                } else {
-                    crate::log_err!("ADD_HEADERS: the callback wrote beyond the room it was given");
-                    -1
-                }
-            }
-            Arg::Peer { address, fd } => {
-                let mut args = peer_args(address, fd);
-                self.invoke(call, from_mut(&mut args).cast(), fd_as_pointer(fd), 0)
-            }
+            Arg::Access { path, mask } => self.invoke_with_access(call, path, mask),
+            Arg::Headers(window) => self.invoke_with_room(call, window),
+            Arg::Peer { address, fd } => self.invoke_with_peer(call, address, fd),
         }
+    }
+}
+
+/// What `in` is where it is a record. Apart, so that the common calls do not make room for it.
+impl CCallback {
+    fn invoke_with_poll(&self, call: &Call<'_>, mut args: lws_pollargs, len: usize) -> i32 {
+        self.invoke(call, call.user.cast(), from_mut(&mut args).cast(), len)
+    }
+
+    fn invoke_with_access(&self, call: &Call<'_>, path: &CStr, mask: u32) -> i32 {
+        let mut args = lws_process_html_args {
+            p: path.as_ptr().cast_mut(),
+            len: path.count_bytes() as c_int,
+            max_len: mask as c_int,
+            r#final: 0,
+            chunked: 0,
+        };
+        let result = self.invoke(call, call.user.cast(), from_mut(&mut args).cast(), 0);
+        if result == 0 && args.r#final != 0 { HANDLED_BY_CALLBACK } else { result }
+    }
+
+    fn invoke_with_room(&self, call: &Call<'_>, window: &Cell<HeaderRoom>) -> i32 {
+        let HeaderRoom { at, room } = window.get();
+        let mut args =
+            lws_process_html_args { p: at.cast(), len: 0, max_len: room as c_int, r#final: 0, chunked: 0 };
+        let result = self.invoke(call, call.user.cast(), from_mut(&mut args).cast(), 0);
+        let used = (args.p as usize).wrapping_sub(at as usize);
+        if used <= room {
+            window.set(HeaderRoom { at: args.p.cast(), room: room - used });
+            result
+        } else {
+            crate::log_err!("ADD_HEADERS: the callback wrote beyond the room it was given");
+            -1
+        }
+    }
+
+    #[inline(never)]
+    fn invoke_with_peer(
+        &self,
+        call: &Call<'_>,
+        address: Option<&rustix::net::SocketAddrAny>,
+        fd: i32,
+    ) -> i32 {
+        let mut args = peer_args(address, fd);
+        self.invoke(call, from_mut(&mut args).cast(), fd_as_pointer(fd), 0)
     }
 }
 

@@ -176,6 +176,8 @@ impl<S: Side> Session<S> {
                         plaintext.extend_from_slice(record.payload);
                         discard += record.discard;
                     }
+                    // rustls gives out one record at a time: after the last there is nothing to ask for.
+                    blocked = used + discard == input.len();
                 }
                 ConnectionState::EncodeTlsData(mut record) => {
                     outgoing.append(0, |room| record.encode(room))?;
