@@ -713,7 +713,7 @@ fn cycles(usual: usize) -> usize {
 /// Connects and vanishes again and again; the server's memory is the same at the end as after a tenth.
 fn memory_stays_flat(what: &str, usual: usize, cycle: impl Fn(&Server) + Sync) {
     // deadlines that were cancelled may be remembered until they would have passed
-    let mut server = start(&["--fault=close-says-1", "--timeout=2"]);
+    let mut server = start(&["--fault=close-says-1", "--timeout=5"]);
     let before = server.settled();
     let total = cycles(usual);
     run_cycles(&server, total / 10, &cycle);
@@ -766,7 +766,7 @@ fn abrupt_tls_handshakes_leave_memory_flat() {
 #[test]
 fn abrupt_h2_over_tls_cycles_leave_memory_flat() {
     let config = tls::config(&tls::Options::default());
-    memory_stays_flat("h2 over TLS", 4_000, |server| {
+    memory_stays_flat("h2 over TLS", 3_000, |server| {
         abandon_h2(server.secure, config.clone()).expect("sent");
     });
 }

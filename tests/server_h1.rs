@@ -347,6 +347,11 @@ fn expect_100_continue() {
 #[test]
 fn head_has_the_headers_of_get() {
     let server = start(&[]);
+    let mut client = server.h1();
+    client.send("HEAD /style.css HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(client.response_to_head().status, 200);
+    assert_eq!(client.get("/cb/dyn").status, 200);
+    assert!(!server.running.stdout().contains(&"file done".to_owned()), "no file was sent");
     for path in ["/", "/large.txt", "/cb/size?n=5000"] {
         let get = server.h1().get(path);
         let mut client = server.h1();

@@ -199,7 +199,12 @@ impl Context {
             return;
         }
         drop(transfer);
-        let result = self.dispatch(wsi, Reason::HttpFileCompletion, Arg::Null);
+        // Where only the headers were asked for, programs have not heard of a file that was sent.
+        let result = if wsi.http.head_only.get() {
+            0
+        } else {
+            self.dispatch(wsi, Reason::HttpFileCompletion, Arg::Null)
+        };
         if result == 0 && wsi.is_open() && !wsi.http.completed.get() {
             self.complete_transaction(wsi);
         }

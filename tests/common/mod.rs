@@ -2,7 +2,9 @@
 //! compile, run and watch programs, speak to them with real and with abusive clients.
 //!
 //! `FERROWS_TEST_LIBDIR` and `FERROWS_TEST_INCLUDE` point the same tests at another build of the API
-//! (the directory of its `libwebsockets.so.19` and of its `libwebsockets.h`).
+//! (the directory of its `libwebsockets.so.19` and of its `libwebsockets.h`). What only ours does better fails or is
+//! left out there; traces and answers must be the same. `FERROWS_TEST_VALGRIND` runs the programs under valgrind,
+//! `FERROWS_TEST_CYCLES` says how many connections the memory tests make.
 #![allow(dead_code, reason = "every test crate uses its own part of the machinery")]
 #![allow(unused_imports, reason = "every test crate uses its own part of the machinery")]
 
