@@ -11,7 +11,7 @@
 //! behaviour. Each such parameter is written with the alias `enum_x`, a plain [`c_uint`] that the
 //! header generator prints as `enum x`:
 //!
-//! ```ignore
+//! ```text
 //! pub unsafe extern "C" fn lws_write(wsi: *mut lws, .., protocol: enum_lws_write_protocol) -> c_int
 //! ```
 //!
