@@ -1,7 +1,7 @@
 //! `struct lws_context_creation_info`, read: into what the engine understands, or into a refusal that names the field.
 
 use std::ffi::{CStr, c_char, c_void};
-use std::os::fd::{AsRawFd as _, BorrowedFd};
+use std::os::fd::AsRawFd as _;
 use std::rc::{Rc, Weak};
 
 use super::callback::CCallback;
