@@ -140,7 +140,7 @@ impl Prototype {
     fn arguments(&self) -> String {
         let argument = |(kind, name): &(String, String)| {
             let pointers = kind.matches('*').count();
-            let from = match (pointers, name.as_str()) {
+            match (pointers, name.as_str()) {
                 // A pointer to a function.
                 _ if kind.contains('(') => "0".to_owned(),
                 (0, _) if kind == "va_list" => "no_arguments".to_owned(),
@@ -163,8 +163,7 @@ impl Prototype {
                 }
                 (1, _) => format!("({kind})a->zero"),
                 _ => format!("({kind})a->pp"),
-            };
-            from
+            }
         };
         self.params.iter().map(argument).collect::<Vec<_>>().join(", ")
     }
