@@ -31,7 +31,7 @@ pub struct BadTarget(pub &'static str);
 /// `%00`; the query is kept as it came.
 pub fn parse_target(target: &[u8]) -> Result<Target, BadTarget> {
     // Without an early exit: targets are short, and nearly all are good.
-    if target.iter().fold(false, |bad, &byte| bad | matches!(byte, ..=b' ' | 0x7f)) {
+    if target.iter().fold(false, |bad, &byte| bad | matches!(byte, 0..=b' ' | 0x7f)) {
         return Err(BadTarget("control byte or space in the target"));
     }
     if target == b"*" {
