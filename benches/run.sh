@@ -134,7 +134,7 @@ bench_server() {
 	port=${line##*:}
 }
 
-# start NAME: sets pid (of the process that has the TLS port), tls, plain
+# start NAME: sets pid (of the process that has the TLS port), plain_pid, tls, plain
 start() {
 	local dir=$out/$1
 	mkdir -p "$dir"
@@ -172,6 +172,7 @@ start() {
 		taskset -c "$server_core" nginx -p "$dir" -c "$dir/nginx.conf" -e "$dir/error.log" 2>"$dir/log" &
 		pid=$!
 		pids+=($pid)
+		plain_pid=$pid
 		await_port "$tls" $pid "$dir/log"
 		;;
 	h2o)
@@ -201,11 +202,12 @@ start() {
 		taskset -c "$server_core" h2o -c "$dir/h2o.conf" >"$dir/log" 2>&1 &
 		pid=$!
 		pids+=($pid)
+		plain_pid=$pid
 		await_port "$tls" $pid "$dir/log"
 		;;
 	*)
 		bench_server "$1"
-		plain=$port
+		plain=$port plain_pid=$pid
 		bench_server "$1" --tls "$out/both.pem"
 		tls=$port
 		;;
@@ -214,17 +216,29 @@ start() {
 
 # --- measuring --------------------------------------------------------------
 
+# What a server that stalls may take before it has failed.
+patience=120
+
+# cpu_ticks PID: clock ticks the server and its helper processes have used
+cpu_ticks() {
+	local process sum=0
+	for process in "$1" $(pgrep -P "$1"); do
+		sum=$((sum + $(sed 's/.*) //' "/proc/$process/stat" | awk '{ print $12 + $13 }')))
+	done
+	echo $sum
+}
+
 # h2load_rate URL OPTION…: requests a second, or "failed" if any request did
 h2load_rate() {
 	local url=$1
 	shift
-	taskset -c "$load_core" h2load -t1 -D "$seconds" --warm-up-time=0 "$@" "$url" |
+	timeout $patience taskset -c "$load_core" h2load -t1 -D "$seconds" --warm-up-time=0 "$@" "$url" |
 		awk '/^finished/ { rate = $4 } /^requests:/ { failed = $10 } /^status codes:/ { other = $5 + $7 + $9 }
 			END { print (rate + 0 == 0 || failed + other > 0) ? "failed" : rate }'
 }
 
 wrk_rate() {
-	taskset -c "$load_core" wrk -t1 -c16 -d"${seconds}s" "$1" |
+	timeout $patience taskset -c "$load_core" wrk -t1 -c16 -d"${seconds}s" "$1" |
 		awk '/^Requests\/sec/ { rate = $2 } /Non-2xx|Socket errors/ { failed = 1 }
 			END { print (rate + 0 == 0 || failed) ? "failed" : rate }'
 }
@@ -242,7 +256,7 @@ resident_kib() {
 # KiB that a connection takes while it idles after one request
 idle_kib() {
 	local before after line
-	h2load -n 200 -c 4 "https://127.0.0.1:$2/small" >/dev/null
+	timeout $patience h2load -n 200 -c 4 "https://127.0.0.1:$2/small" >/dev/null
 	before=$(resident_kib "$1")
 	coproc holder { exec python3 "$here/idle-connections.py" 127.0.0.1 "$2" "$idle" /small; }
 	local holder_pid=$holder_PID
@@ -259,7 +273,7 @@ instructions() {
 	pids=() # this is a subshell, with its own server to end
 	trap cleanup EXIT
 	wrapper="valgrind --tool=callgrind --callgrind-out-file=$out/$name/callgrind.out" bench_server "$name" --tls "$out/both.pem"
-	h2load -n "$count" -c 8 -m "$streams" "https://127.0.0.1:$port/small" |
+	timeout $patience h2load -n "$count" -c 8 -m "$streams" "https://127.0.0.1:$port/small" |
 		grep -q "$count succeeded" || die "$name under callgrind: failed requests"
 	kill "$pid"
 	tail --pid="$pid" -f /dev/null
@@ -278,10 +292,10 @@ median() { sort -g | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)
 
 # --- the run ----------------------------------------------------------------
 
-declare -A tls_of plain_of pid_of rate failed result
+declare -A tls_of plain_of pid_of plain_pid_of rate cpu failed result
 for server in "${servers[@]}"; do
 	start "$server"
-	tls_of[$server]=$tls plain_of[$server]=$plain pid_of[$server]=$pid
+	tls_of[$server]=$tls plain_of[$server]=$plain pid_of[$server]=$pid plain_pid_of[$server]=$plain_pid
 done
 
 echo "load average before the run: $(cut -d' ' -f1 /proc/loadavg) (anything else that runs distorts the figures)"
@@ -307,6 +321,9 @@ for ((round = 1; round <= rounds; round++)); do
 			port=${tls_of[$server]}
 			[ $scheme = https ] || port=${plain_of[$server]}
 			url=$scheme://127.0.0.1:$port$path
+			worker=${pid_of[$server]}
+			[ $scheme = https ] || worker=${plain_pid_of[$server]}
+			ticks=$(cpu_ticks "$worker")
 			if [ "$tool" = wrk ]; then value=$(wrk_rate "$url")
 			else value=$(h2load_rate "$url" $arguments); fi
 			if [ "$value" = failed ]; then
@@ -314,6 +331,9 @@ for ((round = 1; round <= rounds; round++)); do
 				failed[$name|$server]=1
 				continue
 			fi
+			ticks=$(($(cpu_ticks "$worker") - ticks))
+			cpu[$name|$server]+="$(awk -v ticks=$ticks -v hz="$(getconf CLK_TCK)" -v rate="$value" -v seconds="$seconds" \
+				'BEGIN { printf "%.2f", ticks / hz * 1e6 / (rate * seconds) }') "
 			[ "$unit" = req/s ] || value=$(awk -v rate="$value" 'BEGIN { print rate * 100000 / 1e6 }')
 			rate[$name|$server]+="$value "
 		done
@@ -321,6 +341,10 @@ for ((round = 1; round <= rounds; round++)); do
 done
 for key in "${!rate[@]}"; do
 	result[$key]=$(tr ' ' '\n' <<<"${rate[$key]% }" | median | awk '{ printf "%.0f", $1 }')
+done
+
+for key in "${!cpu[@]}"; do
+	result["CPU, ${key}"]=$(tr ' ' '\n' <<<"${cpu[$key]% }" | median)
 done
 
 for key in "${!failed[@]}"; do result[$key]=failed; done
@@ -344,12 +368,12 @@ ratio() { # MINE THEIRS
 }
 
 echo
-printf '%-26s %-6s' "" ""
+printf '%-30s %-6s' "" ""
 printf ' %10s' "${servers[@]}"
 for server in "${servers[@]:1}"; do printf ' %9s' "/ $server"; done
 echo
 row() {
-	printf '%-26s %-6s' "$1" "$2"
+	printf '%-30s %-6s' "$1" "$2"
 	for server in "${servers[@]}"; do printf ' %10s' "${result[$1|$server]:--}"; done
 	for server in "${servers[@]:1}"; do printf ' %9s' "$(ratio "${result[$1|ferrows]:-}" "${result[$1|$server]:-}")"; done
 	echo
@@ -358,10 +382,15 @@ for entry in "${rates[@]}"; do
 	IFS='|' read -r name unit _ <<<"$entry"
 	row "$name" "$unit"
 done
+for entry in "${rates[@]}"; do
+	IFS='|' read -r name _ <<<"$entry"
+	row "CPU, $name" us/req
+done
 row "idle connection" KiB
 row "instructions, 16 streams" /req
 row "instructions, 1 stream" /req
 echo
+echo "CPU is the server's, user and system; it suffers less from what else the machine does than rates do."
 echo "h2 over TLS unless it says h1; small is 12 bytes; 8 connections of 16 streams, h1: 16 connections"
 
 # --- the budgets ------------------------------------------------------------
