@@ -99,6 +99,8 @@ impl Context {
                 self.dispatch(wsi, Reason::ClosedHttp, Arg::Null);
             }
         }
+        let now = self.now();
+        wsi.with_fd(|fd| wsi.with_net(|net| net.last_words(fd, now)));
         self.unadmit(wsi);
         wsi.take_fd();
         if wsi.announced.replace(false) {

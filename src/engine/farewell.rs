@@ -54,6 +54,19 @@ impl Net {
     }
 }
 
+impl Net {
+    /// The connection closes at once, by our own wish: the peer is told so, as far as the socket takes it.
+    pub(super) fn last_words(&mut self, fd: BorrowedFd<'_>, now: Usec) {
+        if self.farewell == Farewell::No && !self.dead && !self.eof {
+            if let Some(h2) = self.h2() {
+                h2.go_away();
+            }
+            self.linger = false;
+            self.take_leave(fd, now);
+        }
+    }
+}
+
 impl Context {
     /// Closes a connection as soon as what it has to say has left. Called again, it goes on from where it is.
     pub(super) fn close_gently(&self, wsi: &Wsi) {

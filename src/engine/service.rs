@@ -320,10 +320,6 @@ impl Context {
         match why {
             Timeout::None => {}
             Timeout::AcceptPause => self.set_interest(wsi, interest::READ),
-            Timeout::HoldingAh => {
-                crate::log_warn!("{}: header table held too long, reaped", wsi.tag());
-                self.close(wsi);
-            }
             Timeout::FlushBeforeClose if self.output_moves(wsi) => self.close_gently(wsi),
             Timeout::FlushBeforeClose | Timeout::Linger => {
                 wsi.with_net(|net| net.dead = true);

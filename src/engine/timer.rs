@@ -61,8 +61,6 @@ pub enum Timeout {
     FlushBeforeClose,
     /// The peer is reading our last words.
     Linger,
-    /// A header table is held by a peer that sends nothing.
-    HoldingAh,
     /// The program's own (`lws_set_timeout`), with its `enum pending_timeout` value.
     User(u32),
     /// The program wants it closed as soon as the loop is reached (`LWS_TO_KILL_ASYNC`): nothing revokes that.

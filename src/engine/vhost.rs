@@ -23,10 +23,6 @@ pub struct Protocol {
     pub callback: Box<dyn Callback>,
     /// Bytes of zeroed memory each session gets.
     pub session_size: Cell<usize>,
-    /// Output the program wants to hand over at once; `None` leaves it to the engine.
-    pub tx_packet_size: usize,
-    /// Most payload bytes per receive callback, or 0.
-    pub rx_buffer_size: usize,
     /// `in` of `LWS_CALLBACK_PROTOCOL_INIT`: the per-vhost options named after the protocol.
     pub options: UserPtr,
     /// Whether `LWS_CALLBACK_PROTOCOL_INIT` is raised at all.

@@ -92,8 +92,6 @@ pub struct Transaction {
     pub discarded: Cell<usize>,
     /// The program called `lws_http_transaction_completed`.
     pub completed: Cell<bool>,
-    /// A body that the library itself sends after the headers.
-    pub canned: RefCell<Option<Bytes>>,
     /// A file being sent.
     pub file: RefCell<Option<Transfer>>,
     /// Body bytes that the program would not take yet.
@@ -122,7 +120,6 @@ impl Transaction {
         self.ended.set(false);
         self.completed.set(false);
         self.discarded.set(0);
-        self.canned.take();
         self.file.take();
         self.held_body.take();
     }

@@ -390,8 +390,6 @@ unsafe fn make_protocol(protocol: &lws_protocols, info: &Info) -> Result<Protoco
     Ok(Protocol {
         callback: Box::new(CCallback(protocol.callback)),
         session_size: protocol.per_session_data_size.into(),
-        tx_packet_size: protocol.tx_packet_size,
-        rx_buffer_size: protocol.rx_buffer_size,
         options: options.unwrap_or(std::ptr::null_mut()),
         wants_init: wanted && info.options & LWS_SERVER_OPTION_SKIP_PROTOCOL_INIT == 0,
         initialised: false.into(),

@@ -20,7 +20,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use ::h2::server::{Builder, Connection, Handshake, SendResponse};
 use ::h2::{Reason, RecvStream, SendStream};
 use ::http::request::Parts;
-use ::http::{HeaderMap, Response, StatusCode};
+use ::http::{Response, StatusCode};
 use bytes::{Buf, Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -182,10 +182,11 @@ impl H2Server {
         }
     }
 
-    /// Accepts no new streams (GOAWAY), finishes the ones there are.
-    pub fn shut_down(&mut self) {
+    /// Ends the connection by our own wish: a GOAWAY without an error is in the output afterwards.
+    pub fn go_away(&mut self) {
         if let State::Open(connection) = &mut self.state {
-            connection.graceful_shutdown();
+            connection.abrupt_shutdown(Reason::NO_ERROR);
+            self.poll(false);
         }
     }
 
@@ -297,14 +298,6 @@ impl H2Stream {
         self.unsettled += data.len();
         send.send_data(data, end)?;
         self.ended = end;
-        Ok(())
-    }
-
-    /// Sends trailers and ends the stream.
-    pub fn send_trailers(&mut self, trailers: HeaderMap) -> Result<(), SendError> {
-        let send = self.send.as_mut().ok_or_else(|| SendError("trailers before headers".into()))?;
-        send.send_trailers(trailers)?;
-        self.ended = true;
         Ok(())
     }
 

@@ -361,3 +361,20 @@ fn writes_without_a_request_are_refused() {
     client.get(&fixture);
     client.get(&fixture);
 }
+
+#[test]
+fn a_connection_that_we_close_hears_goaway() {
+    let fixture = Fixture::new();
+    let mut client = fixture.connect();
+    client.send(&[frames::hello(65535), frames::request(1, "GET", true)].concat());
+    fixture.until("the answer", || {
+        client.take(64 * 1024);
+        frames::data(&client.got, 1).1
+    });
+    fixture.cx.destroy();
+    while !client.eof {
+        client.take(64 * 1024);
+    }
+    let goaway = frames::parse(&client.got).into_iter().filter(|frame| frame.0 == 7).count();
+    assert_eq!(goaway, 1, "the peer is told that the end is meant");
+}

@@ -293,8 +293,6 @@ impl Fixture {
             name: name.to_owned(),
             callback: Box::new(Handler(Rc::clone(&self.program))),
             session_size: Cell::new(8),
-            tx_packet_size: 0,
-            rx_buffer_size: 0,
             options: std::ptr::null_mut(),
             wants_init: true,
             initialised: Cell::new(false),
