@@ -340,11 +340,19 @@ fn a_vhost_without_sockets_ends_with_the_callback_that_destroyed_it() {
 fn a_connection_of_a_vhost_that_its_filter_destroyed_is_not_taken() {
     let fixture = Fixture::new();
     let vhost = Rc::clone(&fixture.cx.vhosts()[0]);
-    fixture.on_call(|cx, call| {
-        if call.reason == Reason::FilterNetworkConnection
-            && let Some(vhost) = call.wsi.vhost()
-        {
-            cx.destroy_vhost(&vhost);
+    // Another shares the port: the listener itself lives on.
+    let mut config = fixture.vhost("heir");
+    config.listen = Listen::Tcp {
+        port: fixture.port,
+        iface: Some("127.0.0.1".to_owned()),
+        ipv4_only: true,
+        v6only: None,
+    };
+    fixture.cx.create_vhost(config).expect("a vhost on the same port");
+    let first = Rc::clone(&vhost);
+    fixture.on_call(move |cx, call| {
+        if call.reason == Reason::FilterNetworkConnection {
+            cx.destroy_vhost(&first);
         }
         0
     });

@@ -184,6 +184,7 @@ fn poll_table(table: &Table, cx: &Context, timeout_ms: i32) -> usize {
 struct Program {
     hook: RefCell<Option<CallHook>>,
     told: RefCell<BTreeMap<String, i64>>,
+    wrong: RefCell<Vec<String>>,
     depth: Cell<u32>,
     deepest: Cell<u32>,
 }
@@ -202,6 +203,9 @@ impl Callback for Handler {
         // Listeners are destroyed without having been created, as in libwebsockets.
         if call.wsi.role.get() != Role::Listen {
             *program.told.borrow_mut().entry(format!("{:?}", call.reason)).or_default() += 1;
+        }
+        if !call.wsi.is_open() && !call.reason.is_of_the_end() {
+            program.wrong.borrow_mut().push(format!("{:?} of {:?}", call.reason, call.wsi));
         }
         program.depth.set(program.depth.get() + 1);
         program.deepest.set(program.deepest.get().max(program.depth.get()));
@@ -356,7 +360,20 @@ impl Fixture {
     }
 
     fn connect(&self) -> Client {
-        let socket = TcpStream::connect(("127.0.0.1", self.port)).expect("connected");
+        Self::client(TcpStream::connect(("127.0.0.1", self.port)).expect("connected"))
+    }
+
+    /// A client whose kernel takes a few kilobytes ahead, not megabytes.
+    fn connect_with_small_window(&self) -> Client {
+        use rustix::net::{AddressFamily, SocketType, connect, socket, sockopt};
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+        sockopt::set_socket_recv_buffer_size(&socket, 1).expect("a small buffer");
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], self.port));
+        connect(&socket, &address).expect("connected");
+        Self::client(TcpStream::from(socket))
+    }
+
+    fn client(socket: TcpStream) -> Client {
         socket.set_nonblocking(true).expect("nonblocking");
         Client { socket, got: Vec::new(), eof: false }
     }
@@ -383,6 +400,7 @@ impl Fixture {
     fn check_ended(&self) {
         assert_eq!(self.cx.ending(), Ending::Done);
         assert_eq!(self.table.wrong.borrow().as_slice(), &[] as &[String]);
+        assert_eq!(self.program.wrong.borrow().as_slice(), &[] as &[String]);
         assert!(self.table.entries.borrow().is_empty(), "in the loop: {:?}", self.table.entries.borrow());
         let left: Vec<_> = self.cx.ledger.outstanding().collect();
         assert!(left.is_empty(), "left: {left:?}");
