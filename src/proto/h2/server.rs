@@ -1,42 +1,23 @@
-//! The server side of HTTP/2: the `h2` crate driven over memory.
-//!
-//! Plaintext goes in with [`H2Server::receive`], requests come out of [`H2Server::poll`], and what is to be
-//! sent collects in [`H2Server::output`]. Nothing is polled by a runtime: after any call that may have
-//! produced frames (a poll, or a stream's send) call `poll` again until it says [`Event::Idle`], then send the
-//! output. While more than [`HIGH_WATER`] bytes wait there, `poll` moves no more: the peer's pace decides.
-//!
-//! Streams are polled only when woken: each method that can wait takes the stream's [`StreamWaker`], which puts the
-//! stream's id on the connection's [`WakeQueue`].
+//! The server side of a connection, and its streams.
 
 use std::cell::RefCell;
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
 use ::h2::server::{Builder, Connection, Handshake, SendResponse};
 use ::h2::{Reason, RecvStream, SendStream};
 use ::http::request::Parts;
 use ::http::{Response, StatusCode};
-use bytes::{Buf, Bytes, BytesMut};
-use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::{Bytes, BytesMut};
 
+use super::pipe::{MemIo, Pipe};
+use super::wake::{StreamWaker, WakeQueue};
+use super::{FREE_WRITE, Received, STREAM_BUFFER, SendError, is_orderly};
 use crate::proto::http::response::ResponseHead;
 use crate::util::byte_queue::{ByteQueue, Spares};
-use crate::util::slots::Id;
-
-/// The client connection preface (RFC 9113 §3.4).
-pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/// Plaintext bytes waiting to be sent above which no more frames are produced.
-pub const HIGH_WATER: usize = 256 * 1024;
-
-/// Body bytes one stream may have waiting for credit before it stops being writeable.
-const STREAM_BUFFER: usize = 256 * 1024;
 
 /// What the server announces and bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,11 +183,6 @@ impl H2Server {
     }
 }
 
-/// Whether the peer ended the connection as it may: GOAWAY with NO_ERROR, or closing the socket.
-fn is_orderly(error: &::h2::Error) -> bool {
-    error.is_io() || error.reason() == Some(Reason::NO_ERROR)
-}
-
 /// One stream, from the server's side. Dropping it before the response is complete resets the stream.
 pub struct H2Stream {
     respond: SendResponse<Bytes>,
@@ -216,31 +192,6 @@ pub struct H2Stream {
     unsettled: usize,
     ended: bool,
 }
-
-/// What a stream has received.
-pub enum Received {
-    /// A piece of the body. Tell [`H2Stream::release`] when it has been consumed.
-    Data(Bytes),
-    /// The body is complete.
-    End,
-    /// Nothing yet; the waker will tell.
-    Pending,
-    /// The peer reset the stream, or the connection failed.
-    Reset,
-}
-
-/// The stream cannot send: it was reset, ended, or has no headers yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SendError(pub String);
-
-impl From<::h2::Error> for SendError {
-    fn from(error: ::h2::Error) -> Self {
-        Self(error.to_string())
-    }
-}
-
-/// Body bytes up to which a stream that has sent no more is writeable without asking for credit.
-const FREE_WRITE: usize = 16 * 1024;
 
 impl H2Stream {
     fn new(respond: SendResponse<Bytes>, body: RecvStream) -> Self {
@@ -370,121 +321,5 @@ impl H2Stream {
             Some(send) => send.poll_reset(&mut cx).is_ready(),
             None => self.respond.poll_reset(&mut cx).is_ready(),
         }
-    }
-}
-
-/// The streams of one connection that have news.
-#[derive(Debug, Default)]
-pub struct WakeQueue(Mutex<Vec<Id>>);
-
-impl WakeQueue {
-    /// Takes the ids that were woken since the last call, each at least once.
-    pub fn take(&self, into: &mut Vec<Id>) {
-        into.append(&mut self.0.lock());
-    }
-}
-
-/// Puts one stream on its connection's [`WakeQueue`]. Made on first use: most streams never wait.
-#[derive(Debug)]
-pub struct StreamWaker {
-    id: Id,
-    queue: Arc<WakeQueue>,
-    made: std::cell::OnceCell<Arc<Wakeup>>,
-}
-
-impl StreamWaker {
-    /// The waker of stream `id`.
-    #[must_use]
-    pub fn new(id: Id, queue: Arc<WakeQueue>) -> Self {
-        Self { id, queue, made: std::cell::OnceCell::new() }
-    }
-
-    fn waker(&self) -> Waker {
-        let wakeup = self.made.get_or_init(|| {
-            Arc::new(Wakeup { id: self.id, queue: Arc::clone(&self.queue), queued: AtomicBool::new(false) })
-        });
-        wakeup.queued.store(false, Ordering::Relaxed);
-        Waker::from(Arc::clone(wakeup))
-    }
-}
-
-#[derive(Debug)]
-struct Wakeup {
-    id: Id,
-    queue: Arc<WakeQueue>,
-    queued: AtomicBool,
-}
-
-impl Wake for Wakeup {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if !self.queued.swap(true, Ordering::Relaxed) {
-            self.queue.0.lock().push(self.id);
-        }
-    }
-}
-
-/// The two directions in memory.
-struct Pipe {
-    inbound: BytesMut,
-    outbound: ByteQueue,
-    eof: bool,
-}
-
-/// The h2 crate's side of the pipe.
-struct MemIo(Rc<RefCell<Pipe>>);
-
-impl AsyncRead for MemIo {
-    fn poll_read(self: Pin<&mut Self>, _cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let mut pipe = self.0.borrow_mut();
-        let n = pipe.inbound.len().min(buf.remaining());
-        if n == 0 && !pipe.eof {
-            return Poll::Pending;
-        }
-        buf.put_slice(&pipe.inbound[..n]);
-        pipe.inbound.advance(n);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for MemIo {
-    fn poll_write(self: Pin<&mut Self>, _cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let mut pipe = self.0.borrow_mut();
-        if pipe.outbound.len() >= HIGH_WATER {
-            return Poll::Pending;
-        }
-        pipe.outbound.extend_from_slice(buf);
-        Poll::Ready(Ok(buf.len()))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let mut pipe = self.0.borrow_mut();
-        if pipe.outbound.len() >= HIGH_WATER {
-            return Poll::Pending;
-        }
-        let before = pipe.outbound.len();
-        for buf in bufs {
-            pipe.outbound.extend_from_slice(buf);
-        }
-        Poll::Ready(Ok(pipe.outbound.len() - before))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
     }
 }
