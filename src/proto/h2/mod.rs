@@ -1,20 +1,24 @@
-//! HTTP/2: the `h2` crate driven over memory.
+//! HTTP/2: the `h2` crate driven over memory, on the server's side and on the client's.
 //!
 //! Plaintext goes in with [`H2Server::receive`], requests come out of [`H2Server::poll`], and what is to be
-//! sent collects in [`H2Server::output`]. Nothing is polled by a runtime: after any call that may have
+//! sent collects in [`H2Server::output`]; [`H2Client`] has the same methods, and opens streams by
+//! [`H2Client::open`]. Nothing is polled by a runtime: after any call that may have
 //! produced frames (a poll, or a stream's send) call `poll` again until it says [`Event::Idle`], then send the
 //! output. While more than [`HIGH_WATER`] bytes wait there, `poll` moves no more: the peer's pace decides.
 //!
 //! Streams are polled only when woken: each method that can wait takes the stream's [`StreamWaker`], which puts the
 //! stream's id on the connection's [`WakeQueue`].
 
+mod client;
 mod pipe;
+mod sender;
 mod server;
 mod wake;
 
 use ::h2::Reason;
 use bytes::Bytes;
 
+pub use self::client::{Answer, ClientEvent, H2Client, H2ClientSettings, H2ClientStream, OpenError};
 pub use self::pipe::HIGH_WATER;
 pub use self::server::{Event, H2Server, H2Settings, H2Stream};
 pub use self::wake::{StreamWaker, WakeQueue};
@@ -30,7 +34,7 @@ const FREE_WRITE: usize = 16 * 1024;
 
 /// What a stream has received.
 pub enum Received {
-    /// A piece of the body. Tell [`H2Stream::release`] when it has been consumed.
+    /// A piece of the body. Tell the stream's `release` when it has been consumed.
     Data(Bytes),
     /// The body is complete.
     End,
@@ -54,3 +58,6 @@ impl From<::h2::Error> for SendError {
 fn is_orderly(error: &::h2::Error) -> bool {
     error.is_io() || error.reason() == Some(Reason::NO_ERROR)
 }
+
+#[cfg(test)]
+mod tests;
