@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
-use websockets::proto::tls::{ServerConfig, ServerIdentity, ServerOptions, TlsServer, server_config};
+use websockets::proto::tls::{Credentials, ServerConfig, ServerOptions, TlsServer, server_config};
 
 thread_local! {
     static COUNTING: Cell<bool> = const { Cell::new(false) };
@@ -101,7 +101,7 @@ fn idle_bytes(
 fn an_idle_connection_is_small() {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = made.signing_key.serialize_der();
-    let server = server_config(&ServerOptions::new(ServerIdentity {
+    let server = server_config(&ServerOptions::new(Credentials {
         cert_chain: made.cert.der(),
         private_key: &key,
         key_password: None,

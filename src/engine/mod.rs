@@ -17,6 +17,7 @@ pub mod listen;
 pub mod reason;
 pub mod respond;
 pub mod service;
+pub mod system_roots;
 #[cfg(test)]
 mod tests;
 pub mod timer;

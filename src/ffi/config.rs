@@ -15,7 +15,7 @@ use crate::engine::vhost::{Listen, PlainOnTls, PrepareListener, Protocol, Vhost,
 use crate::proto::h2::H2Settings;
 use crate::proto::http::header::HeaderLimits;
 use crate::proto::http::mount::{Mount, MountKind};
-use crate::proto::tls::{self, ClientAuth, ServerIdentity, ServerOptions};
+use crate::proto::tls::{self, ClientAuth, Credentials, ServerOptions};
 
 type Info = lws_context_creation_info;
 type Result<T> = std::result::Result<T, CreateError>;
@@ -601,7 +601,7 @@ unsafe fn vhost_tls(info: &Info) -> Result<Option<VhostTls>> {
         let alpn = text(info.alpn);
         let password = text(info.ssl_private_key_password);
         let identity =
-            ServerIdentity { cert_chain: &cert, private_key: &key, key_password: password.as_deref() };
+            Credentials { cert_chain: &cert, private_key: &key, key_password: password.as_deref() };
         let options = ServerOptions {
             alpn: alpn.as_deref().unwrap_or("h2,http/1.1"),
             client_auth: match (asks_for_certs, option(LWS_SERVER_OPTION_PEER_CERT_NOT_REQUIRED)) {

@@ -3,19 +3,19 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::Ticketer;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::SingleCertAndKey;
+use rustls::{RootCertStore, SupportedProtocolVersion};
 
 use super::{ClientHello, identity};
 
-/// The certificate chain and the private key that a server shows.
+/// The certificate chain that a side of a connection shows, and the private key that proves it.
 #[derive(Clone, Copy)]
-pub struct ServerIdentity<'a> {
-    /// The chain, the server's own certificate first: PEM (one or several), or one certificate in DER.
+pub struct Credentials<'a> {
+    /// The chain, one's own certificate first: PEM (one or several), or one certificate in DER.
     pub cert_chain: &'a [u8],
     /// The private key: PEM (PKCS#8, PKCS#1, SEC 1, encrypted PKCS#8) or any of these in DER.
     pub private_key: &'a [u8],
@@ -44,7 +44,7 @@ pub enum ClientAuth<'a> {
 #[derive(Clone, Copy)]
 pub struct ServerOptions<'a> {
     /// Certificate chain and private key.
-    pub identity: ServerIdentity<'a>,
+    pub identity: Credentials<'a>,
     /// Protocols in order of preference, comma separated (`"h2,http/1.1"`); empty: no ALPN.
     pub alpn: &'a str,
     /// Client certificates.
@@ -60,7 +60,7 @@ pub struct ServerOptions<'a> {
 impl<'a> ServerOptions<'a> {
     /// The defaults for an HTTP server: h2 and h1, TLS 1.2 and 1.3, tickets, no client certificates.
     #[must_use]
-    pub fn new(identity: ServerIdentity<'a>) -> Self {
+    pub fn new(identity: Credentials<'a>) -> Self {
         Self {
             identity,
             alpn: "h2,http/1.1",
@@ -93,16 +93,18 @@ impl ServerConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Field {
-    /// [`ServerIdentity::cert_chain`].
+    /// [`Credentials::cert_chain`].
     Certificate,
-    /// [`ServerIdentity::private_key`].
+    /// [`Credentials::private_key`].
     PrivateKey,
-    /// [`ServerIdentity::key_password`].
+    /// [`Credentials::key_password`].
     KeyPassword,
     /// [`ServerOptions::alpn`].
     Alpn,
     /// [`ServerOptions::client_auth`].
     ClientCa,
+    /// [`ClientOptions::ca`](super::ClientOptions::ca).
+    ServerCa,
     /// [`ServerOptions::tls12`] and [`ServerOptions::tls13`].
     Versions,
     /// No option: the system gives no entropy.
@@ -117,6 +119,7 @@ impl fmt::Display for Field {
             Self::KeyPassword => "private key password",
             Self::Alpn => "ALPN list",
             Self::ClientCa => "client CA",
+            Self::ServerCa => "server CA",
             Self::Versions => "TLS versions",
             Self::System => "system",
         })
@@ -153,16 +156,7 @@ impl std::error::Error for ConfigError {}
 /// with them on one port and without on another would let clients in through the second.
 pub fn server_config(options: &ServerOptions<'_>) -> Result<Arc<ServerConfig>, ConfigError> {
     let provider = provider();
-    let mut versions: Vec<&rustls::SupportedProtocolVersion> = Vec::new();
-    if options.tls13 {
-        versions.push(&rustls::version::TLS13);
-    }
-    if options.tls12 {
-        versions.push(&rustls::version::TLS12);
-    }
-    if versions.is_empty() {
-        return Err(ConfigError::new(Field::Versions, "both TLS 1.2 and TLS 1.3 are switched off"));
-    }
+    let versions = versions(options.tls12, options.tls13)?;
     let alpn_protocols = alpn_protocols(options.alpn)?;
     let identity = identity::certified_key(&options.identity, &provider)?;
     let verifier = client_verifier(&options.client_auth, &provider)?;
@@ -185,8 +179,25 @@ pub fn server_config(options: &ServerOptions<'_>) -> Result<Arc<ServerConfig>, C
     Ok(Arc::new(ServerConfig { with_alpn: Arc::new(config), without_alpn }))
 }
 
+pub(super) fn versions(
+    tls12: bool,
+    tls13: bool,
+) -> Result<Vec<&'static SupportedProtocolVersion>, ConfigError> {
+    let mut versions = Vec::new();
+    if tls13 {
+        versions.push(&rustls::version::TLS13);
+    }
+    if tls12 {
+        versions.push(&rustls::version::TLS12);
+    }
+    if versions.is_empty() {
+        return Err(ConfigError::new(Field::Versions, "both TLS 1.2 and TLS 1.3 are switched off"));
+    }
+    Ok(versions)
+}
+
 /// One for the process: it holds the lists of suites and groups.
-fn provider() -> Arc<CryptoProvider> {
+pub(super) fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(rustls::crypto::ring::default_provider())))
 }
@@ -213,14 +224,21 @@ fn client_verifier(
         ClientAuth::Optional { ca } => (ca, false),
         ClientAuth::Required { ca } => (ca, true),
     };
-    let refuse = |reason: String| ConfigError::new(Field::ClientCa, reason);
-    let mut roots = RootCertStore::empty();
-    for (i, certificate) in identity::certificates(ca, Field::ClientCa)?.into_iter().enumerate() {
-        roots.add(certificate).map_err(|error| refuse(format!("certificate {}: {error}", i + 1)))?;
-    }
-    let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    let roots = Arc::new(authorities(ca, Field::ClientCa)?);
+    let mut builder = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider));
     if !required {
         builder = builder.allow_unauthenticated();
     }
-    builder.build().map_err(|error| refuse(error.to_string()))
+    builder.build().map_err(|error| ConfigError::new(Field::ClientCa, error.to_string()))
+}
+
+/// The certificates in `ca`, as issuers to trust.
+pub(super) fn authorities(ca: &[u8], field: Field) -> Result<RootCertStore, ConfigError> {
+    let mut roots = RootCertStore::empty();
+    for (i, certificate) in identity::certificates(ca, field)?.into_iter().enumerate() {
+        roots
+            .add(certificate)
+            .map_err(|error| ConfigError::new(field, format!("certificate {}: {error}", i + 1)))?;
+    }
+    Ok(roots)
 }

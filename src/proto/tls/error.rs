@@ -2,14 +2,17 @@
 
 use std::fmt;
 
+use rustls::AlertDescription;
+
 /// Why a TLS connection died, for the log and for the close reason.
 ///
 /// The connection is over, but the alert that tells the peer may still be queued: drain it with
-/// [`TlsServer::write_to`](super::TlsServer::write_to) before closing the socket.
+/// [`TlsConnection::write_to`](super::TlsConnection::write_to) before closing the socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsError {
     kind: ErrorKind,
     text: String,
+    alert: Option<AlertDescription>,
 }
 
 /// What kind of failure a [`TlsError`] is.
@@ -36,7 +39,12 @@ pub enum ErrorKind {
 
 impl TlsError {
     pub(super) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
-        Self { kind, text: text.into() }
+        Self { kind, text: text.into(), alert: None }
+    }
+
+    /// The alert that the peer sent, as long as nobody has found better words for it.
+    pub(super) fn alert(&self) -> Option<AlertDescription> {
+        self.alert
     }
 
     /// What kind of failure it is.
@@ -73,6 +81,10 @@ impl From<rustls::Error> for TlsError {
             | E::PeerSentOversizedRecord => ErrorKind::Protocol,
             _ => ErrorKind::Internal,
         };
-        Self::new(kind, error.to_string())
+        let alert = match &error {
+            E::AlertReceived(alert) => Some(*alert),
+            _ => None,
+        };
+        Self { alert, ..Self::new(kind, error.to_string()) }
     }
 }

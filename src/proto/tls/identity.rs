@@ -8,7 +8,7 @@ use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, Error};
 
-use super::config::{ConfigError, Field, ServerIdentity};
+use super::config::{ConfigError, Credentials, Field};
 
 const CONVERT: &str = "convert it with \"openssl pkcs8 -topk8 -in old.key -out new.key\"";
 
@@ -17,7 +17,7 @@ const ENCRYPTED_END: &str = "-----END ENCRYPTED PRIVATE KEY-----";
 
 /// The chain and the key that belongs to it.
 pub(super) fn certified_key(
-    identity: &ServerIdentity<'_>,
+    identity: &Credentials<'_>,
     provider: &CryptoProvider,
 ) -> Result<CertifiedKey, ConfigError> {
     let chain = certificates(identity.cert_chain, Field::Certificate)?;
@@ -164,7 +164,7 @@ fn check_match(certified: &CertifiedKey) -> Result<(), ConfigError> {
             let position = chain.position(|certificate| belongs(certificate) == Ok(true));
             let reason = match position {
                 Some(i) => format!(
-                    "the private key belongs to certificate {} of the chain; the server's own must be first",
+                    "the private key belongs to certificate {} of the chain; its own must be first",
                     i + 2
                 ),
                 None => "the private key does not belong to the certificate".to_owned(),

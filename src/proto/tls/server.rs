@@ -1,13 +1,12 @@
 //! The server side of one TLS connection.
 
-use std::io;
 use std::mem;
 use std::sync::Arc;
 
 use bytes::BytesMut;
 use rustls::server::{Accepted, UnbufferedServerConnection};
-use rustls::{CommonState, HandshakeKind, ProtocolVersion};
 
+use super::connection::{Progress, TlsConnection};
 use super::hello::{ClientHello, HelloReader};
 use super::outgoing::Outgoing;
 use super::session::Session;
@@ -17,62 +16,28 @@ use crate::util::byte_queue::Spares;
 /// A fatal `unrecognized_name` alert (RFC 6066 §3) as an unencrypted record.
 const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 
-/// The server side of one TLS connection: bytes in, bytes out.
-///
-/// It has no limits of its own on plaintext or outgoing ciphertext: what it holds is bounded by what the
-/// caller gives it between two calls of [`take_plaintext`](Self::take_plaintext) and
-/// [`write_to`](Self::write_to). When everything is taken and written it holds no buffers.
+/// The server side of one TLS connection.
+pub type TlsServer = TlsConnection<UnbufferedServerConnection, ServerSide>;
+
+/// What a server connection has beside its session.
 #[derive(Default)]
-pub struct TlsServer {
-    state: State,
+pub struct ServerSide {
+    hello: HelloReader,
     plaintext: BytesMut,
-    outgoing: Outgoing,
     sni: Option<Box<str>>,
-    failure: Option<Box<TlsError>>,
-    completed: bool,
-}
-
-enum State {
-    Hello(HelloReader),
-    // Boxed: of over a kilobyte, and not there yet on connections that have said nothing.
-    Session(Box<Session<UnbufferedServerConnection>>),
-}
-
-/// How far the handshake is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Handshake {
-    /// More flights are needed.
-    Ongoing,
-    /// It ended in this call.
-    Completed,
-    /// It ended in an earlier call.
-    Done,
-}
-
-/// What a call to [`TlsServer::receive`] has brought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// How far the handshake is.
-    pub handshake: Handshake,
-    /// Bytes that [`TlsServer::take_plaintext`] would give now (after `receive`), or that were appended
-    /// (by `receive_into`).
-    pub plaintext: usize,
-    /// The peer has sent `close_notify`: nothing more will come from it. A connection that ends without
-    /// was cut, perhaps by an attacker.
-    pub close_notify: bool,
 }
 
 impl TlsServer {
     /// A connection that waits for a `ClientHello`.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::with_side(ServerSide::default(), Outgoing::default())
     }
 
     /// As [`new`](Self::new), with outgoing buffers from `spares`.
     #[must_use]
     pub fn with_spares(spares: &Spares) -> Self {
-        Self { outgoing: Outgoing::new(spares), ..Self::default() }
+        Self::with_side(ServerSide::default(), Outgoing::new(spares))
     }
 
     /// Feeds all of `ciphertext`, cut anyhow. `choose` is called in the one call that completes the
@@ -88,10 +53,10 @@ impl TlsServer {
         ciphertext: &[u8],
         choose: impl FnOnce(&ClientHello<'_>) -> Option<Arc<ServerConfig>>,
     ) -> Result<Progress, TlsError> {
-        let mut plaintext = mem::take(&mut self.plaintext);
+        let mut plaintext = mem::take(&mut self.side.plaintext);
         let result = self.receive_into(&mut ciphertext.to_vec(), &mut plaintext, choose);
-        self.plaintext = plaintext;
-        result.map(|progress| Progress { plaintext: self.plaintext.len(), ..progress })
+        self.side.plaintext = plaintext;
+        result.map(|progress| Progress { plaintext: self.side.plaintext.len(), ..progress })
     }
 
     /// As [`receive`](Self::receive), without its copies: decrypts inside `ciphertext` (whose content is
@@ -103,30 +68,12 @@ impl TlsServer {
         plaintext: &mut BytesMut,
         choose: impl FnOnce(&ClientHello<'_>) -> Option<Arc<ServerConfig>>,
     ) -> Result<Progress, TlsError> {
-        if let Some(failure) = &self.failure {
-            return Err(TlsError::clone(failure));
-        }
-        let before = plaintext.len();
-        if let Err(error) = self.advance(ciphertext, plaintext, choose) {
-            self.failure = Some(Box::new(error.clone()));
-            return Err(error);
-        }
-        let handshake = match (self.is_handshaking(), self.completed) {
-            (true, _) => Handshake::Ongoing,
-            (false, false) => Handshake::Completed,
-            (false, true) => Handshake::Done,
-        };
-        self.completed = handshake != Handshake::Ongoing;
-        Ok(Progress {
-            handshake,
-            plaintext: plaintext.len() - before,
-            close_notify: self.session().is_some_and(Session::peer_closed),
-        })
+        self.take_in(plaintext, |this, plaintext| this.advance(ciphertext, plaintext, choose))
     }
 
     /// Moves everything decrypted to the end of `into`; returns how many bytes, 0 if there are none.
     pub fn take_plaintext(&mut self, into: &mut BytesMut) -> usize {
-        let plaintext = mem::take(&mut self.plaintext);
+        let plaintext = mem::take(&mut self.side.plaintext);
         let taken = plaintext.len();
         if into.capacity() == 0 {
             *into = plaintext;
@@ -136,114 +83,10 @@ impl TlsServer {
         taken
     }
 
-    /// Encrypts the concatenation of `plaintext` into the outgoing queue, in records as large as TLS
-    /// allows.
-    ///
-    /// An error is [`ErrorKind::NotSendable`] before the end of the handshake, after `close_notify` and
-    /// after an error, and then nothing is queued; or [`ErrorKind::Internal`] when the keys are worn out
-    /// (TLS 1.2 only, after hundreds of gigabytes), and then the connection must be closed.
-    pub fn send(&mut self, plaintext: &[&[u8]]) -> Result<(), TlsError> {
-        if let Some(failure) = &self.failure {
-            return Err(TlsError::new(ErrorKind::NotSendable, failure.to_string()));
-        }
-        match &mut self.state {
-            State::Session(session) => session.send(plaintext, &mut self.outgoing),
-            State::Hello(_) => {
-                Err(TlsError::new(ErrorKind::NotSendable, "send before the start of the TLS handshake"))
-            }
-        }
-    }
-
-    /// Writes the outgoing queue to `out` until it is empty, or until `out` takes less than it is offered
-    /// or would block, which is no error; returns the bytes written. Handshake flights and alerts are in
-    /// the queue as well.
-    pub fn write_to(&mut self, out: &mut dyn io::Write) -> io::Result<usize> {
-        self.outgoing.write_to(out)
-    }
-
-    /// Whether ciphertext waits for [`write_to`](Self::write_to).
-    #[must_use]
-    pub fn wants_write(&self) -> bool {
-        self.pending_output() != 0
-    }
-
-    /// Bytes of ciphertext in the outgoing queue.
-    #[must_use]
-    pub fn pending_output(&self) -> usize {
-        self.outgoing.len()
-    }
-
-    /// Whether the handshake is not finished.
-    #[must_use]
-    pub fn is_handshaking(&self) -> bool {
-        self.common().is_none_or(CommonState::is_handshaking)
-    }
-
-    /// The protocol agreed by ALPN.
-    #[must_use]
-    pub fn alpn(&self) -> Option<&[u8]> {
-        self.common()?.alpn_protocol()
-    }
-
     /// The server name in the `ClientHello`, lower case.
     #[must_use]
     pub fn sni(&self) -> Option<&str> {
-        self.sni.as_deref()
-    }
-
-    /// Queues `close_notify`: we send nothing more, and what still arrives is ignored, whether good or bad.
-    /// The connection is over when the socket says so.
-    ///
-    /// Once is enough. Does nothing before the end of the handshake and after an error, when the peer is
-    /// told otherwise or not at all.
-    pub fn send_close_notify(&mut self) {
-        if self.failure.is_some() {
-            return;
-        }
-        if let State::Session(session) = &mut self.state
-            && let Err(error) = session.send_close_notify(&mut self.outgoing)
-        {
-            self.failure = Some(Box::new(error));
-        }
-    }
-
-    /// Whether the session is an earlier one, resumed.
-    #[must_use]
-    pub fn resumed(&self) -> bool {
-        self.common().and_then(CommonState::handshake_kind) == Some(HandshakeKind::Resumed)
-    }
-
-    /// Protocol version for the log, as OpenSSL names it: `"TLSv1.3"`.
-    #[must_use]
-    pub fn version(&self) -> Option<&'static str> {
-        match self.common()?.protocol_version()? {
-            ProtocolVersion::TLSv1_2 => Some("TLSv1.2"),
-            ProtocolVersion::TLSv1_3 => Some("TLSv1.3"),
-            _ => None,
-        }
-    }
-
-    /// Cipher suite for the log: `"TLS13_AES_256_GCM_SHA384"`.
-    #[must_use]
-    pub fn cipher(&self) -> Option<&'static str> {
-        self.common()?.negotiated_cipher_suite()?.suite().as_str()
-    }
-
-    /// The client's certificate (DER), if it was asked for one and sent it.
-    #[must_use]
-    pub fn peer_certificate(&self) -> Option<&[u8]> {
-        Some(self.common()?.peer_certificates()?.first()?)
-    }
-
-    fn session(&self) -> Option<&Session<UnbufferedServerConnection>> {
-        match &self.state {
-            State::Session(session) => Some(session),
-            State::Hello(_) => None,
-        }
-    }
-
-    fn common(&self) -> Option<&CommonState> {
-        self.session().map(Session::common)
+        self.side.sni.as_deref()
     }
 
     fn advance(
@@ -252,21 +95,17 @@ impl TlsServer {
         plaintext: &mut BytesMut,
         choose: impl FnOnce(&ClientHello<'_>) -> Option<Arc<ServerConfig>>,
     ) -> Result<(), TlsError> {
-        let reader = match &mut self.state {
-            State::Session(session) => {
-                return session.receive(ciphertext, plaintext, &mut self.outgoing);
-            }
-            State::Hello(reader) => reader,
-        };
-        let Some(accepted) = reader.receive(ciphertext, &mut self.outgoing)? else {
+        if let Some(session) = &mut self.session {
+            return session.receive(ciphertext, plaintext, &mut self.outgoing);
+        }
+        let Some(accepted) = self.side.hello.receive(ciphertext, &mut self.outgoing)? else {
             return Ok(());
         };
-        let mut first_bytes = mem::take(reader).into_bytes();
-        let mut session = Box::new(Session::new(self.begin(&accepted, choose)?));
+        let mut first_bytes = mem::take(&mut self.side.hello).into_bytes();
+        let session = Session::new(self.begin(&accepted, choose)?);
         drop(accepted);
-        let result = session.receive(&mut first_bytes, plaintext, &mut self.outgoing);
-        self.state = State::Session(session);
-        result
+        let session = self.session.insert(Box::new(session));
+        session.receive(&mut first_bytes, plaintext, &mut self.outgoing)
     }
 
     /// The connection of the vhost that `choose` chooses.
@@ -276,7 +115,7 @@ impl TlsServer {
         choose: impl FnOnce(&ClientHello<'_>) -> Option<Arc<ServerConfig>>,
     ) -> Result<UnbufferedServerConnection, TlsError> {
         let hello = ClientHello::new(accepted);
-        self.sni = hello.sni().map(Box::from);
+        self.side.sni = hello.sni().map(Box::from);
         let Some(config) = choose(&hello) else {
             self.outgoing.push(&UNRECOGNIZED_NAME);
             return Err(TlsError::new(
@@ -291,8 +130,8 @@ impl TlsServer {
     }
 }
 
-impl Default for State {
+impl Default for TlsServer {
     fn default() -> Self {
-        Self::Hello(HelloReader::default())
+        Self::new()
     }
 }

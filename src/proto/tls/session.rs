@@ -6,6 +6,7 @@
 
 use bytes::BytesMut;
 use rustls::CommonState;
+use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus, WriteTraffic};
 
@@ -24,8 +25,8 @@ const MAX_INCOMPLETE: usize = 96 * 1024;
 
 const RECORD_HEADER: usize = 5;
 
-/// The side of rustls that a [`Session`] drives.
-pub(super) trait Side {
+/// A connection of rustls that a [`Session`] drives.
+pub(super) trait Unbuffered {
     type Data;
 
     fn process<'c, 'i>(&'c mut self, incoming: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data>;
@@ -33,7 +34,7 @@ pub(super) trait Side {
     fn common(&self) -> &CommonState;
 }
 
-impl Side for UnbufferedServerConnection {
+impl Unbuffered for UnbufferedServerConnection {
     type Data = ServerConnectionData;
 
     fn process<'c, 'i>(&'c mut self, incoming: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
@@ -45,16 +46,28 @@ impl Side for UnbufferedServerConnection {
     }
 }
 
-pub(super) struct Session<S> {
-    connection: S,
+impl Unbuffered for UnbufferedClientConnection {
+    type Data = ClientConnectionData;
+
+    fn process<'c, 'i>(&'c mut self, incoming: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
+        self.process_tls_records(incoming)
+    }
+
+    fn common(&self) -> &CommonState {
+        self
+    }
+}
+
+pub(super) struct Session<C> {
+    connection: C,
     /// The start of what is not complete yet. rustls remembers offsets into it.
     incomplete: Vec<u8>,
     peer_closed: bool,
     close_sent: bool,
 }
 
-impl<S: Side> Session<S> {
-    pub(super) fn new(connection: S) -> Self {
+impl<C: Unbuffered> Session<C> {
+    pub(super) fn new(connection: C) -> Self {
         Self { connection, incomplete: Vec::new(), peer_closed: false, close_sent: false }
     }
 
@@ -65,6 +78,11 @@ impl<S: Side> Session<S> {
     /// The peer has sent `close_notify`.
     pub(super) fn peer_closed(&self) -> bool {
         self.peer_closed
+    }
+
+    /// Queues what the connection wants to say before it has heard anything: a client's first flight.
+    pub(super) fn start(&mut self, outgoing: &mut Outgoing) -> Result<(), TlsError> {
+        self.process(&mut [], &mut BytesMut::new(), outgoing).map(drop)
     }
 
     /// Takes all of `ciphertext`. After an error the session must not receive any more; the alert for the
@@ -200,7 +218,7 @@ impl<S: Side> Session<S> {
     fn with_writer(
         &mut self,
         outgoing: &mut Outgoing,
-        write: impl FnOnce(&mut WriteTraffic<'_, S::Data>, &mut Outgoing) -> Result<(), TlsError>,
+        write: impl FnOnce(&mut WriteTraffic<'_, C::Data>, &mut Outgoing) -> Result<(), TlsError>,
     ) -> Result<(), TlsError> {
         if self.close_sent || self.common().is_handshaking() {
             return Err(TlsError::new(

@@ -17,7 +17,7 @@ fn load(
     key: impl AsRef<[u8]>,
     password: Option<&str>,
 ) -> Result<Arc<ServerConfig>, ConfigError> {
-    server_config(&ServerOptions::new(ServerIdentity {
+    server_config(&ServerOptions::new(Credentials {
         cert_chain: chain.as_ref(),
         private_key: key.as_ref(),
         key_password: password,

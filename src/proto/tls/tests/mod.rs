@@ -1,5 +1,6 @@
 //! A rustls client and our server in memory, and what they must make of each other.
 
+mod client;
 mod handshake;
 mod hostile;
 mod identity;
@@ -15,6 +16,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
 
 use super::*;
+use crate::util::byte_queue::Spares;
 
 const TLS12: &SupportedProtocolVersion = &rustls::version::TLS12;
 const TLS13: &SupportedProtocolVersion = &rustls::version::TLS13;
@@ -48,8 +50,8 @@ impl Authority {
 }
 
 impl Identity {
-    fn server(&self) -> ServerIdentity<'_> {
-        ServerIdentity {
+    fn server(&self) -> Credentials<'_> {
+        Credentials {
             cert_chain: self.chain.as_bytes(),
             private_key: self.key.as_bytes(),
             key_password: None,
