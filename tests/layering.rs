@@ -40,9 +40,10 @@ const LAYERS: [Layer; 5] = [
 const TOP: [&str; 5] = ["util", "proto", "engine", "event_loop", "ffi"];
 
 /// Files outside of `ffi/` that may contain `unsafe`, and what for.
-const UNSAFE: [(&str, &str); 6] = [
+const UNSAFE: [(&str, &str); 7] = [
     ("util/slots.rs", "type-stable slots behind shared references"),
     ("util/dll2.rs", "the intrusive list whose nodes C owns"),
+    ("util/counting.rs", "the allocator of the tests, which counts"),
     ("util/log.rs", "the emitter and contexts that C plugs in"),
     ("util/local_time.rs", "localtime_r(), which no safe crate offers without caveats"),
     ("event_loop/ops_table.rs", "calls into the program's operations"),

@@ -2,6 +2,8 @@
 
 pub mod blocks;
 pub mod byte_queue;
+#[cfg(test)]
+pub(crate) mod counting;
 pub mod dll2;
 pub mod local_time;
 pub mod log;

@@ -4,6 +4,7 @@ mod client;
 mod handshake;
 mod hostile;
 mod identity;
+mod idle;
 mod transfer;
 
 use std::io::{Read, Write};

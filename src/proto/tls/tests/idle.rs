@@ -1,59 +1,8 @@
 //! What a TLS connection holds while it waits, counted by the allocator: half of the idle budget of a
 //! connection is h2's, so TLS has to stay small.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-use std::io::{Read, Write};
-use std::sync::Arc;
-
-use bytes::BytesMut;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
-use websockets::proto::tls::{Credentials, ServerConfig, ServerOptions, TlsServer, server_config};
-
-thread_local! {
-    static COUNTING: Cell<bool> = const { Cell::new(false) };
-    static LIVE: Cell<isize> = const { Cell::new(0) };
-}
-
-/// The system's allocator; counts what is allocated and freed within [`counted`].
-struct Counter;
-
-fn count(bytes: isize) {
-    if COUNTING.get() {
-        LIVE.set(LIVE.get() + bytes);
-    }
-}
-
-// SAFETY: every call goes to `System` unchanged; counting neither allocates nor unwinds.
-unsafe impl GlobalAlloc for Counter {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: the caller's contract is `System`'s.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: the caller's contract is `System`'s.
-        unsafe { System.dealloc(place, layout) }
-    }
-
-    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size as isize - layout.size() as isize);
-        // SAFETY: the caller's contract is `System`'s.
-        unsafe { System.realloc(place, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counter = Counter;
-
-fn counted<R>(body: impl FnOnce() -> R) -> R {
-    COUNTING.set(true);
-    let result = body();
-    COUNTING.set(false);
-    result
-}
+use super::*;
+use crate::util::counting::{counted, live};
 
 /// What the server holds after a handshake, a request of 100 bytes and a response of 20 000.
 fn idle_bytes(
@@ -69,7 +18,7 @@ fn idle_bytes(
     let mut request = BytesMut::with_capacity(1_000);
     let mut response = 0;
 
-    let before = LIVE.get();
+    let before = live();
     let mut tls = counted(TlsServer::new);
     while response < 20_000 {
         let mut up = Vec::new();
@@ -91,9 +40,9 @@ fn idle_bytes(
         }
     }
     assert_eq!(client.protocol_version(), Some(version.version));
-    let held = LIVE.get() - before;
+    let held = live() - before;
     counted(|| drop(tls));
-    assert_eq!(LIVE.get(), before, "everything is freed");
+    assert_eq!(live(), before, "everything is freed");
     held
 }
 
