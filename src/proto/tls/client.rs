@@ -137,7 +137,7 @@ impl ClientTls {
         let connection = UnbufferedClientConnection::new(Arc::new(config), name)?;
         let offered = alpn.iter().map(|name| name.escape_ascii().to_string()).collect::<Vec<_>>().join(", ");
         let mut client = TlsClient::with_side(
-            ClientSide { trusting, offered: offered.into_boxed_str() },
+            ClientSide { trusting, offered: offered.into_boxed_str(), heard: false },
             Outgoing::new(spares),
         );
         let session = client.session.insert(Box::new(Session::new(connection)));
@@ -187,6 +187,8 @@ pub struct ClientSide {
     trusting: Rc<Trusting>,
     /// The protocols offered, for the error of a server that has none of them.
     offered: Box<str>,
+    /// Whether the server has said anything.
+    heard: bool,
 }
 
 impl TlsClient {
@@ -203,39 +205,54 @@ impl TlsClient {
             let Some(session) = &mut this.session else {
                 return Err(TlsError::new(ErrorKind::Internal, "a TLS client without a session"));
             };
+            if !this.side.heard && !ciphertext.is_empty() {
+                check_first_bytes(ciphertext)?;
+                this.side.heard = true;
+            }
             let was_handshaking = session.common().is_handshaking();
             let result = session.receive(ciphertext, plaintext, &mut this.outgoing);
-            result.map_err(|error| if was_handshaking { this.explain(&error) } else { error })
+            result.map_err(|error| this.explain(&error, was_handshaking))
         })
     }
 
     /// Words for the person who wonders why there is no connection.
-    fn explain(&self, error: &TlsError) -> TlsError {
-        let kind = error.kind();
-        let refused = error.alert();
-        let text = match (kind, refused) {
-            (ErrorKind::PeerCertificate, _) => {
+    fn explain(&self, error: &TlsError, handshaking: bool) -> TlsError {
+        use AlertDescription as A;
+        let text = match (error.alert(), error.kind()) {
+            (None, ErrorKind::PeerCertificate) => {
                 self.side.trusting.verifier.take_refusal().unwrap_or_else(|| error.to_string())
             }
-            (ErrorKind::AlertReceived, Some(AlertDescription::NoApplicationProtocol)) => {
+            (Some(A::NoApplicationProtocol), _) => {
                 format!("the server has none of the protocols offered (ALPN: {})", self.side.offered)
             }
-            (ErrorKind::AlertReceived, Some(AlertDescription::UnrecognisedName)) => {
+            (Some(A::UnrecognisedName), _) => {
                 "the server does not serve the name it was asked for (alert unrecognized_name)".to_owned()
             }
-            (ErrorKind::AlertReceived, Some(AlertDescription::CertificateRequired)) => {
-                "the server wants a client certificate (alert certificate_required)".to_owned()
+            // A TLS 1.3 server says so when for the client the handshake is over.
+            (Some(A::CertificateRequired), _) => {
+                "the server requires a client certificate (alert certificate_required)".to_owned()
             }
-            (ErrorKind::AlertReceived, Some(AlertDescription::ProtocolVersion)) => {
+            (Some(A::ProtocolVersion), _) => {
                 "the server has no TLS version in common with us (alert protocol_version)".to_owned()
             }
-            (ErrorKind::AlertReceived, Some(alert)) => {
+            (Some(alert), _) if handshaking => {
                 format!("the server refused the TLS handshake (alert {alert:?})")
             }
-            _ => format!("TLS handshake: {error}"),
+            (None, _) if handshaking => format!("TLS handshake: {error}"),
+            _ => return error.clone(),
         };
-        TlsError::new(kind, text)
+        TlsError::new(error.kind(), text)
     }
+}
+
+/// Tells servers that do not speak TLS at all.
+fn check_first_bytes(bytes: &[u8]) -> Result<(), TlsError> {
+    if matches!(bytes, [0x14..=0x17] | [0x14..=0x17, 3, ..]) {
+        return Ok(());
+    }
+    let start = &bytes[..bytes.len().min(16)];
+    let text = format!("the server does not speak TLS: it begins with \"{}\"", start.escape_ascii());
+    Err(TlsError::new(ErrorKind::NotTls, text))
 }
 
 fn parse_name(name: &str) -> Result<ServerName<'static>, TlsError> {

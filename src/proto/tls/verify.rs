@@ -18,7 +18,7 @@ use rustls::{
 use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity};
 
 use super::Trust;
-use super::x509::{Certificate, unix_time};
+use super::x509::{Certificate, date, unix_time};
 
 /// Links of a chain that are looked at; longer ones webpki does not follow either.
 const MAX_CHAIN: usize = 8;
@@ -84,8 +84,8 @@ enum FaultKind {
 enum Path {
     /// It leads to a trusted issuer, which may limit the names.
     Trusted { constrained: bool },
-    /// It does not.
-    Untrusted,
+    /// It does not, perhaps because whoever is trusted under the issuer's name has not signed it.
+    Untrusted { namesake: bool },
     /// A certificate in it was not valid at the time.
     BadTime(Fault),
     /// It is not to be used.
@@ -127,16 +127,21 @@ impl Verifier {
         let chain: Vec<Certificate<'_>> =
             intermediates.iter().take(MAX_CHAIN).filter_map(|der| Certificate::parse(der)).collect();
         let links = links(&certificate, &chain);
-        let mut faults = Vec::new();
+        let late = || links.iter().find_map(|link| bad_time(link, now));
         let (path, bad_time) = match now_path {
             // Whether it would do but for the time.
-            Path::BadTime(fault) => (self.path_at_another_time(leaf, intermediates, &links), Some(fault)),
-            path => (path, links.iter().find_map(|link| bad_time(link, now))),
+            Path::BadTime(fault) => {
+                (self.path_at_another_time(leaf, intermediates, &links), late().or(Some(fault)))
+            }
+            // What is off the path does not matter.
+            Path::Trusted { .. } => (now_path, None),
+            path => (path, late()),
         };
+        let mut faults = Vec::from_iter(bad_time);
         let constrained = match path {
             Path::Trusted { constrained } => constrained,
-            Path::Untrusted => {
-                faults.push(self.untrusted(&links));
+            Path::Untrusted { namesake } => {
+                faults.push(self.untrusted(&links, namesake));
                 // Whoever makes such a certificate chooses its names anyway.
                 false
             }
@@ -146,11 +151,13 @@ impl Verifier {
             }
             Path::Unfit(text) => {
                 faults.push(Fault { kind: FaultKind::Unfit, text });
+                if EndEntityCert::try_from(leaf).is_err() {
+                    // Its names cannot be judged, and need not be.
+                    return faults;
+                }
                 true
             }
         };
-        // A trusted path that is good now has no bad link: what is off it does not matter.
-        faults.extend(bad_time);
         let constrained = constrained || chain.iter().any(Certificate::constrains_names);
         faults.extend(wrong_name(leaf, &certificate, name, constrained));
         faults.sort_by_key(|fault| fault.kind);
@@ -160,7 +167,7 @@ impl Verifier {
     /// Where the chain leads at `time`.
     fn path(&self, leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>], time: UnixTime) -> Path {
         let stores = [Some(&self.own), self.system.as_ref().map(|system| &system.store)];
-        let mut result = Path::Untrusted;
+        let mut result = Path::Untrusted { namesake: false };
         for store in stores.into_iter().flatten() {
             let path = match EndEntityCert::try_from(leaf) {
                 Ok(certificate) => self.webpki_path(&certificate, &store.roots, intermediates, time),
@@ -176,7 +183,7 @@ impl Verifier {
             match path {
                 Path::Trusted { .. } => return path,
                 // A store in which nobody knows it says nothing about it.
-                Path::Untrusted => {}
+                Path::Untrusted { namesake: false } => {}
                 _ => result = path,
             }
         }
@@ -210,7 +217,7 @@ impl Verifier {
         }
         match anchors.iter().find(|anchor| certificate.is_signed_by(anchor, self.algorithms.all)) {
             Some(anchor) => Path::Trusted { constrained: anchor.name_constraints.is_some() },
-            None => Path::Untrusted,
+            None => Path::Untrusted { namesake: false },
         }
     }
 
@@ -234,11 +241,12 @@ impl Verifier {
     }
 
     /// Says who is not trusted.
-    fn untrusted(&self, links: &[&Certificate<'_>]) -> Fault {
-        let nobody = match self.system.as_deref() {
+    fn untrusted(&self, links: &[&Certificate<'_>], namesake: bool) -> Fault {
+        let hint = match self.system.as_deref() {
             Some(Roots { problem: Some(problem), .. }) if self.own.is_empty() => {
                 format!("; no trusted certificates were found on this system: {problem}")
             }
+            _ if namesake => "; the trusted certificate of that name has not signed it".to_owned(),
             _ => String::new(),
         };
         let (kind, text) = match links {
@@ -255,7 +263,7 @@ impl Verifier {
             ),
             [] => (FaultKind::UnknownIssuer, "unable to get local issuer certificate".to_owned()),
         };
-        Fault { kind, text: text + &nobody }
+        Fault { kind, text: text + &hint }
     }
 
     fn forgives(&self, kind: FaultKind) -> bool {
@@ -345,6 +353,15 @@ impl Fault {
     fn unfit(text: &str) -> Self {
         Self { kind: FaultKind::Unfit, text: text.to_owned() }
     }
+
+    fn expired(whose: &str, on: impl fmt::Display) -> Self {
+        Self { kind: FaultKind::Expired, text: format!("certificate has expired{whose} on {on}") }
+    }
+
+    fn not_yet(whose: &str, before: impl fmt::Display) -> Self {
+        let text = format!("certificate is not yet valid{whose}: only from {before}");
+        Self { kind: FaultKind::NotYetValid, text }
+    }
 }
 
 /// As lws words it, with OpenSSL's number for the fault.
@@ -383,12 +400,13 @@ impl From<webpki::Error> for Path {
     fn from(error: webpki::Error) -> Self {
         use webpki::Error as E;
         match error {
-            // Somebody else of the same name is trusted: it has become usual to make test authorities anew.
-            E::UnknownIssuer
-            | E::InvalidSignatureForPublicKey
-            | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_)
-            | E::EndEntityUsedAsCa => Self::Untrusted,
-            E::CertExpired { .. } | E::CertNotValidYet { .. } => Self::BadTime(Fault::unfit("")),
+            E::UnknownIssuer | E::EndEntityUsedAsCa => Self::Untrusted { namesake: false },
+            // As when a test authority has been made anew under the old name.
+            E::InvalidSignatureForPublicKey | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+                Self::Untrusted { namesake: true }
+            }
+            E::CertExpired { not_after, .. } => Self::BadTime(Fault::expired("", date(not_after))),
+            E::CertNotValidYet { not_before, .. } => Self::BadTime(Fault::not_yet("", date(not_before))),
             E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => {
                 Self::Unfit("unsuitable certificate purpose: it is not for servers".to_owned())
             }
@@ -420,11 +438,9 @@ fn bad_time(certificate: &Certificate<'_>, now: UnixTime) -> Option<Fault> {
         String::new()
     };
     if now < unix_time(certificate.not_before()) {
-        let text = format!("certificate is not yet valid{whose}: only from {}", certificate.not_before());
-        Some(Fault { kind: FaultKind::NotYetValid, text })
+        Some(Fault::not_yet(&whose, certificate.not_before()))
     } else if unix_time(certificate.not_after()) < now {
-        let text = format!("certificate has expired{whose} on {}", certificate.not_after());
-        Some(Fault { kind: FaultKind::Expired, text })
+        Some(Fault::expired(&whose, certificate.not_after()))
     } else {
         None
     }
@@ -448,7 +464,12 @@ fn wrong_name(
         ServerName::IpAddress(_) => (FaultKind::IpAddress, "IP address mismatch"),
         _ => (FaultKind::HostName, "hostname mismatch"),
     };
-    let shown = if names.shown.is_empty() { "no server name".to_owned() } else { names.shown.join(", ") };
+    let mut shown = names.shown;
+    shown.extend(names.common.filter(|_| !constrained));
+    if shown.is_empty() {
+        shown.push("no host at all".to_owned());
+    }
+    let shown = shown.join(", ");
     let text = format!("{what}: the certificate is for {shown}, not for {}", expected.to_str());
     Some(Fault { kind, text })
 }

@@ -1,11 +1,13 @@
 //! What is in a certificate, for those questions that rustls and webpki do not answer: certificates that they
 //! refuse but OpenSSL serves (X.509 version 1, authorities that serve themselves), and texts for people.
 
+use std::time::Duration;
+
 use rustls::pki_types::{SubjectPublicKeyInfoDer, TrustAnchor, UnixTime};
 use webpki::RawPublicKeyEntity;
 use x509_cert::der::asn1::{Ia5StringRef, OctetString, PrintableStringRef, TeletexStringRef, Utf8StringRef};
 use x509_cert::der::oid::db::{rfc4519, rfc5280};
-use x509_cert::der::{Decode, Encode, Header, Reader, SliceReader};
+use x509_cert::der::{DateTime, Decode, Encode, Header, Reader, SliceReader};
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, NameConstraints, SubjectAltName};
 use x509_cert::name::Name;
@@ -148,7 +150,6 @@ impl<'a> Certificate<'a> {
         }
         if !names.has_dns {
             names.common = common_name(&certificate.subject);
-            names.shown.extend(names.common.clone());
         }
         names
     }
@@ -162,12 +163,12 @@ impl<'a> Certificate<'a> {
 /// The names that a certificate is for.
 #[derive(Default)]
 pub(super) struct Names {
-    /// All of them, for people.
+    /// Those of the extension, for people.
     pub(super) shown: Vec<String>,
     /// Whether there are DNS names in the extension that is made for them, so that nothing else counts.
     pub(super) has_dns: bool,
     /// The common name, if it counts.
-    common: Option<String>,
+    pub(super) common: Option<String>,
 }
 
 impl Names {
@@ -187,6 +188,12 @@ impl Names {
 /// As certificates and their verification count time.
 pub(super) fn unix_time(time: Time) -> UnixTime {
     UnixTime::since_unix_epoch(time.to_unix_duration())
+}
+
+/// For people: `2026-11-25T20:00:00Z`.
+pub(super) fn date(time: UnixTime) -> String {
+    DateTime::from_unix_duration(Duration::from_secs(time.as_secs()))
+        .map_or_else(|_| "a day beyond all calendars".to_owned(), |date| date.to_string())
 }
 
 fn common_name(subject: &Name) -> Option<String> {

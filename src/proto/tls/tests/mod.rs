@@ -6,6 +6,7 @@ mod hostile;
 mod identity;
 mod idle;
 mod transfer;
+mod trust;
 
 use std::io::{Read, Write};
 use std::sync::{Arc, LazyLock};
@@ -90,6 +91,11 @@ fn client_config_with_certificate(identity: &Identity) -> ClientConfig {
     let chain = CertificateDer::pem_slice_iter(identity.chain.as_bytes()).collect::<Result<_, _>>().unwrap();
     let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap();
     client_builder(&[TLS13, TLS12]).with_client_auth_cert(chain, key).unwrap()
+}
+
+/// Our client, which trusts [`AUTHORITY`].
+fn trusting_client() -> ClientTls {
+    ClientTls::new(&ClientOptions::new(AUTHORITY.issuer.pem().as_bytes())).unwrap()
 }
 
 /// Both ends of one connection.
