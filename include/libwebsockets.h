@@ -3270,7 +3270,8 @@ const char *lws_get_urlarg_by_name(struct lws *wsi,
 int lws_get_urlarg_by_name_safe(struct lws *wsi, const char *name, char *buf, int len);
 
 /// The request's path and method: `*puri_ptr` points at the decoded path, NUL-terminated, for as long as the request lasts;
-/// `*puri_len` is its length. Returns `LWSHUMETH_*`, -1 when there is no request, and for NULL.
+/// `*puri_len` is its length. Returns `LWSHUMETH_*`, -1 when there is no request (a client's wsi has a response), and
+/// for NULL.
 ///
 /// The caller guarantees:
 /// `wsi` is NULL or a wsi of a live context; the others are NULL or writable. Service thread only.

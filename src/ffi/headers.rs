@@ -278,7 +278,8 @@ pub unsafe extern "C" fn lws_get_urlarg_by_name_safe(
 }
 
 /// The request's path and method: `*puri_ptr` points at the decoded path, NUL-terminated, for as long as the request lasts;
-/// `*puri_len` is its length. Returns `LWSHUMETH_*`, -1 when there is no request, and for NULL.
+/// `*puri_len` is its length. Returns `LWSHUMETH_*`, -1 when there is no request (a client's wsi has a response), and
+/// for NULL.
 ///
 /// # Safety
 /// `wsi` is NULL or a wsi of a live context; the others are NULL or writable. Service thread only.
@@ -294,6 +295,9 @@ pub unsafe extern "C" fn lws_http_get_uri_and_method(
             let (Some(ah), Some(path), Some(len)) = (ah(wsi), puri_ptr.as_mut(), puri_len.as_mut()) else {
                 return -1;
             };
+            if ah.status() != 0 {
+                return -1;
+            }
             *path = ah.path().as_ptr().cast_mut();
             *len = ah.path().count_bytes() as c_int;
             ah.method() as c_int

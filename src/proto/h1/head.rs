@@ -1,4 +1,4 @@
-//! The head of a request: where it ends, and what it says.
+//! The head of a request: where it ends, and what it says. A response's shares what they have in common.
 
 use std::mem::MaybeUninit;
 
@@ -33,6 +33,11 @@ impl BlockEnd {
     /// For header lines only.
     pub(super) const fn of_trailers() -> Self {
         Self { lines: 1, ..Self::of_head() }
+    }
+
+    /// Whether any byte was seen.
+    pub(super) const fn has_begun(&self) -> bool {
+        self.searched > 0
     }
 
     /// The length of the block at the front of `input`, up to and with its empty line; `None` if that has not come.
@@ -133,7 +138,7 @@ struct Framing {
 
 /// The transfer codings named so far.
 #[derive(Copy, Clone, PartialEq, Eq)]
-enum Coding {
+pub(super) enum Coding {
     /// `chunked` alone.
     Chunked,
     /// Others, then `chunked`: well-formed, but not to be decoded here.
@@ -148,11 +153,47 @@ enum Expectation {
     Unknown,
 }
 
+impl Coding {
+    /// What they come to with another `Transfer-Encoding` line.
+    pub(super) fn with(mut known: Option<Self>, value: &[u8]) -> Result<Self, Reject> {
+        for coding in list_items(value) {
+            let chunked = coding.eq_ignore_ascii_case(b"chunked");
+            known = Some(match (known, chunked) {
+                (None, true) => Self::Chunked,
+                (Some(Self::Unterminated), true) => Self::OthersThenChunked,
+                (None | Some(Self::Unterminated), false) => Self::Unterminated,
+                (Some(Self::Chunked | Self::OthersThenChunked), _) => {
+                    return Err(Reject::BadRequest("chunked is not the last transfer coding"));
+                }
+            });
+        }
+        // An empty transfer-encoding is one that does not end in chunked.
+        Ok(known.unwrap_or(Self::Unterminated))
+    }
+}
+
+/// What `Connection` lines say.
 #[derive(Default)]
-struct ConnectionOptions {
+pub(super) struct ConnectionOptions {
     close: bool,
     keep_alive: bool,
-    upgrade: bool,
+    pub(super) upgrade: bool,
+}
+
+impl ConnectionOptions {
+    /// Takes note of one line.
+    pub(super) fn see(&mut self, value: &[u8]) {
+        for option in list_items(value) {
+            self.close |= option.eq_ignore_ascii_case(b"close");
+            self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+            self.upgrade |= option.eq_ignore_ascii_case(b"upgrade");
+        }
+    }
+
+    /// Whether the sender lets the connection go on (RFC 9112 §9.3).
+    pub(super) fn persists(&self, version: Version) -> bool {
+        !self.close && (version == Version::Http11 || self.keep_alive)
+    }
 }
 
 impl Framing {
@@ -170,13 +211,9 @@ impl Framing {
                 return Err(Reject::BadRequest("more than one content-length"));
             }
         } else if *name == TRANSFER_ENCODING {
-            self.see_codings(value)?;
+            self.coding = Some(Coding::with(self.coding, value)?);
         } else if *name == CONNECTION {
-            for option in list_items(value) {
-                self.connection.close |= option.eq_ignore_ascii_case(b"close");
-                self.connection.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
-                self.connection.upgrade |= option.eq_ignore_ascii_case(b"upgrade");
-            }
+            self.connection.see(value);
         } else if *name == UPGRADE {
             let websocket = list_items(value).any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"));
             if websocket || self.upgrade.is_none() {
@@ -186,23 +223,6 @@ impl Framing {
             let known = value.eq_ignore_ascii_case(b"100-continue");
             self.expectation = Some(if known { Expectation::Continue } else { Expectation::Unknown });
         }
-        Ok(())
-    }
-
-    fn see_codings(&mut self, value: &[u8]) -> Result<(), Reject> {
-        for coding in list_items(value) {
-            let chunked = coding.eq_ignore_ascii_case(b"chunked");
-            self.coding = Some(match (self.coding, chunked) {
-                (None, true) => Coding::Chunked,
-                (Some(Coding::Unterminated), true) => Coding::OthersThenChunked,
-                (None | Some(Coding::Unterminated), false) => Coding::Unterminated,
-                (Some(Coding::Chunked | Coding::OthersThenChunked), _) => {
-                    return Err(Reject::BadRequest("chunked is not the last transfer coding"));
-                }
-            });
-        }
-        // An empty transfer-encoding is one that does not end in chunked.
-        self.coding.get_or_insert(Coding::Unterminated);
         Ok(())
     }
 
@@ -220,7 +240,7 @@ impl Framing {
         }
         let body_to_come = !matches!(body, BodyLength::None | BodyLength::Length(0));
         Ok(RequestInfo {
-            keep_alive: !self.connection.close && (is_1_1 || self.connection.keep_alive),
+            keep_alive: self.connection.persists(version),
             body,
             expect_continue: is_1_1 && body_to_come && self.expectation.is_some(),
             upgrade: self.upgrade.filter(|_| is_1_1 && self.connection.upgrade),
@@ -256,7 +276,7 @@ fn names_a_version(head: &[u8]) -> bool {
         )
 }
 
-fn reject_of(error: httparse::Error) -> Reject {
+pub(super) fn reject_of(error: httparse::Error) -> Reject {
     match error {
         httparse::Error::HeaderName => Reject::BadRequest("bad header name, or white space around it"),
         httparse::Error::HeaderValue => Reject::BadRequest("bad byte in a header value"),

@@ -1,4 +1,4 @@
-//! The server side of HTTP/1.x: bytes in, requests and pieces of their bodies out.
+//! The server side of HTTP/1.x: bytes in, requests and pieces of their bodies out. The client side is [`client`].
 //!
 //! [`H1Server::poll`] is called with the connection's input until it says [`Event::NeedMore`], again when more
 //! came, and, once a request is answered, after [`H1Server::next_request`]. Requests are read strictly by
@@ -6,6 +6,7 @@
 //! smuggled past a proxy.
 
 mod body;
+pub mod client;
 mod head;
 
 use bytes::{Buf, Bytes, BytesMut};

@@ -1,6 +1,6 @@
-//! The header table ("ah"): what the head of a request said, found by token as the C API asks for it.
+//! The header table ("ah"): what the head of a request or response said, found by token as the C API asks for it.
 //!
-//! One type serves both versions: h1 builds it in `proto::h1`, h2 from the request that the h2 connection
+//! One type serves both versions: h1 builds it in `proto::h1`, h2 from the request or response that the h2 connection
 //! yields. Unlike lws's table it has no fixed pool and keeps every header, known to lws or not.
 
 use std::borrow::Cow;
@@ -9,7 +9,7 @@ use std::ffi::{CStr, CString};
 use ::http::header::{COOKIE, HOST, HeaderName, HeaderValue};
 use ::http::request::Parts;
 use ::http::uri::{Authority, Scheme};
-use ::http::{HeaderMap, Uri};
+use ::http::{HeaderMap, StatusCode, Uri};
 
 use super::cookie::cookie;
 use super::method::Method;
@@ -17,7 +17,7 @@ use super::token::Token;
 use super::uri::{Target, decode_arg, fragments, parse_target, urlarg};
 use crate::proto::h1::Reject;
 
-/// The protocol version of a request.
+/// The protocol version of a request or response.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum Version {
     /// HTTP/1.0
@@ -28,10 +28,10 @@ pub enum Version {
     Http2,
 }
 
-/// Bounds on the head of a request.
+/// Bounds on the head of a request or response.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct HeaderLimits {
-    /// Bytes of header content, as `max_http_header_data` says it: 4096 by default. Also the longest request line.
+    /// Bytes of header content, as `max_http_header_data` says it: 4096 by default. Also the longest first line.
     pub max_bytes: usize,
     /// Number of header lines; never more than [`Self::MOST_HEADERS`].
     pub max_count: usize,
@@ -69,10 +69,10 @@ impl Default for HeaderLimits {
     }
 }
 
-/// The head of one request.
+/// The head of one request or response.
 #[derive(Debug)]
 pub struct HeaderTable {
-    method: Method,
+    start: Start,
     version: Version,
     path: CString,
     query: Option<Vec<u8>>,
@@ -82,6 +82,14 @@ pub struct HeaderTable {
     headers: HeaderMap,
     /// Bytes of text that `headers` holds: names and values on h2, the whole head on h1.
     content: usize,
+}
+
+/// What the head is of.
+#[derive(Debug)]
+enum Start {
+    Request(Method),
+    /// With what follows the version in the status line, e.g. `200 OK`; on h2 only the code.
+    Response(StatusCode, Vec<u8>),
 }
 
 impl HeaderTable {
@@ -106,7 +114,7 @@ impl HeaderTable {
         }
         let uri = parts.uri.into_parts();
         Ok(Self {
-            method,
+            start: Start::Request(method),
             version: Version::Http2,
             path: c_path(path)?,
             query,
@@ -131,7 +139,7 @@ impl HeaderTable {
         }
         let Target { path, query, authority } = checked_target(target, method)?;
         Ok(Self {
-            method,
+            start: Start::Request(method),
             version,
             path: c_path(path)?,
             query,
@@ -143,13 +151,52 @@ impl HeaderTable {
         })
     }
 
-    /// The request's method.
+    /// The table of a response, whose header fields are `content` bytes of text. It has no path.
     #[must_use]
-    pub fn method(&self) -> Method {
-        self.method
+    pub fn from_response(version: Version, status: StatusCode, headers: HeaderMap, content: usize) -> Self {
+        Self::from_status_line(version, status, status.as_str().as_bytes(), headers, content)
     }
 
-    /// The decoded, normalised path.
+    /// The table of a response whose status line says `text` behind the version.
+    pub(in crate::proto) fn from_status_line(
+        version: Version,
+        status: StatusCode,
+        text: &[u8],
+        headers: HeaderMap,
+        content: usize,
+    ) -> Self {
+        Self {
+            start: Start::Response(status, text.to_vec()),
+            version,
+            path: CString::default(),
+            query: None,
+            scheme: None,
+            authority: None,
+            protocol: None,
+            headers,
+            content,
+        }
+    }
+
+    /// The request's method; `GET` for a response, which has none.
+    #[must_use]
+    pub fn method(&self) -> Method {
+        match self.start {
+            Start::Request(method) => method,
+            Start::Response(..) => Method::Get,
+        }
+    }
+
+    /// The response's status code; 0 for a request.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self.start {
+            Start::Request(_) => 0,
+            Start::Response(status, _) => status.as_u16(),
+        }
+    }
+
+    /// The decoded, normalised path; empty for a response.
     #[must_use]
     pub fn path(&self) -> &CStr {
         &self.path
@@ -182,7 +229,7 @@ impl HeaderTable {
         self.scheme.as_ref().map(|scheme| scheme.as_str().as_bytes())
     }
 
-    /// The request's version.
+    /// The version it came in.
     #[must_use]
     pub fn version(&self) -> Version {
         self.version
@@ -217,13 +264,15 @@ impl HeaderTable {
     /// - `HOST` is [`Self::host`]: h2 has it too.
     /// - The token of the request's method (`GET_URI` …) is the path on both versions, `HTTP` the version on h1,
     ///   the `HTTP_COLON_…` tokens are there on h2.
+    /// - Of a response, `HTTP` or `HTTP1_0` is the status line without its version (`200 OK`) on h1, and
+    ///   `HTTP_COLON_STATUS` the code on h2.
     /// - `HTTP_URI_ARGS` is the decoded query, its pieces joined by `&`; absent when empty.
     #[must_use]
     pub fn value(&self, token: Token) -> Option<Cow<'_, [u8]>> {
         if token == Token::HTTP_URI_ARGS {
             return self.args();
         }
-        if let Some(value) = self.request_line(token) {
+        if let Some(value) = self.first_line(token) {
             return Some(Cow::Borrowed(value));
         }
         let name = token.header_name()?;
@@ -254,7 +303,7 @@ impl HeaderTable {
         if token == Token::HTTP_URI_ARGS {
             return fragments(self.query()?).nth(index).map(decode_arg);
         }
-        if let Some(value) = self.request_line(token) {
+        if let Some(value) = self.first_line(token) {
             return (index == 0).then_some(Cow::Borrowed(value));
         }
         let value = self.headers.get_all(token.header_name()?).iter().nth(index)?;
@@ -303,20 +352,36 @@ impl HeaderTable {
         /// What one entry of the map takes beside its text: hash, links, name and value handles.
         const ENTRY: usize = size_of::<HeaderName>() + size_of::<HeaderValue>() + 40;
         let query = self.query.as_ref().map_or(0, Vec::capacity);
+        let status_line = match &self.start {
+            Start::Request(_) => 0,
+            Start::Response(_, text) => text.capacity(),
+        };
         size_of::<Self>()
             + self.path.as_bytes_with_nul().len()
             + query
+            + status_line
             + self.headers.capacity() * ENTRY
             + self.content
     }
 
     /// The value of a token that is not, or not only, a header line.
-    fn request_line(&self, token: Token) -> Option<&[u8]> {
+    fn first_line(&self, token: Token) -> Option<&[u8]> {
+        let method = match &self.start {
+            Start::Request(method) => *method,
+            Start::Response(_, text) => {
+                let holder = match self.version {
+                    Version::Http10 => Token::HTTP1_0,
+                    Version::Http11 => Token::HTTP,
+                    Version::Http2 => Token::HTTP_COLON_STATUS,
+                };
+                return (token == holder).then_some(text);
+            }
+        };
         let on_h2 = self.version == Version::Http2;
         match token {
             Token::HOST => self.host(),
             Token::HTTP_COLON_PATH if on_h2 => Some(self.path.as_bytes()),
-            Token::HTTP_COLON_METHOD if on_h2 => Some(self.method.as_str().as_bytes()),
+            Token::HTTP_COLON_METHOD if on_h2 => Some(method.as_str().as_bytes()),
             Token::HTTP_COLON_AUTHORITY if on_h2 => self.host(),
             Token::HTTP_COLON_SCHEME => self.scheme(),
             Token::COLON_PROTOCOL => self.protocol(),
@@ -325,7 +390,7 @@ impl HeaderTable {
                 Version::Http11 => Some(b"HTTP/1.1"),
                 Version::Http2 => None,
             },
-            token if token == self.method.uri_token() => Some(self.path.as_bytes()),
+            token if token == method.uri_token() => Some(self.path.as_bytes()),
             _ => None,
         }
     }
@@ -602,6 +667,46 @@ mod tests {
         let many = [("x", "y"); 101];
         assert_eq!(h2("GET", "https://h/", &many).unwrap_err().status(), 431);
         assert!(h2("GET", "https://h/", &many[1..]).is_ok());
+    }
+
+    #[test]
+    fn a_response_is_found_by_token() {
+        let headers = h2_parts("GET", "/", &[("server", "s"), ("set-cookie", "a=1"), ("x-foo", "1")]).headers;
+        let status = StatusCode::from_u16(404).unwrap();
+        let line = b"404 No Such Thing";
+        for (table, holder, value) in [
+            (
+                HeaderTable::from_response(Version::Http2, status, headers.clone(), 21),
+                Token::HTTP_COLON_STATUS,
+                "404",
+            ),
+            (
+                HeaderTable::from_status_line(Version::Http11, status, line, headers.clone(), 21),
+                Token::HTTP,
+                "404 No Such Thing",
+            ),
+            (
+                HeaderTable::from_status_line(Version::Http10, status, line, headers, 21),
+                Token::HTTP1_0,
+                "404 No Such Thing",
+            ),
+        ] {
+            assert_eq!(table.status(), 404);
+            assert_eq!(table.path(), c"");
+            for index in 0..Token::COUNT {
+                let token = Token::from_index(index).unwrap();
+                let expected = match token {
+                    token if token == holder => Some(value),
+                    Token::HTTP_SERVER => Some("s"),
+                    Token::HTTP_SET_COOKIE => Some("a=1"),
+                    _ => None,
+                };
+                assert_eq!(text(&table, token).as_deref(), expected, "{token:?}");
+            }
+            assert_eq!(table.custom(b"x-foo:").as_deref(), Some(&b"1"[..]));
+            assert!(table.memory() >= 21);
+        }
+        assert_eq!(h1(Method::Get, "/", &[]).status(), 0);
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod header;
 pub mod method;
 pub mod mime;
 pub mod mount;
+pub mod request;
 pub mod response;
 pub mod status;
 pub mod token;
