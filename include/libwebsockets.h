@@ -1376,6 +1376,32 @@ enum lws_system_states {
     LWS_SYSTATE_CONTEXT_DESTROYING = 14,
 };
 
+/// The bytes that a context keeps for the parts of a program; see `lws_system_get_blob()`.
+enum lws_system_blob_item {
+    /// Authentication tokens; there are two.
+    LWS_SYSBLOB_TYPE_AUTH = 0,
+    /// The client certificate, DER.
+    LWS_SYSBLOB_TYPE_CLIENT_CERT_DER = 2,
+    /// The client certificate's private key, DER.
+    LWS_SYSBLOB_TYPE_CLIENT_KEY_DER = 3,
+    /// The device's serial number.
+    LWS_SYSBLOB_TYPE_DEVICE_SERIAL = 4,
+    /// The version of the device's firmware.
+    LWS_SYSBLOB_TYPE_DEVICE_FW_VERSION = 5,
+    /// The kind of device.
+    LWS_SYSBLOB_TYPE_DEVICE_TYPE = 6,
+    /// The server to ask for the time.
+    LWS_SYSBLOB_TYPE_NTP_SERVER = 7,
+    /// MQTT: the client's identifier.
+    LWS_SYSBLOB_TYPE_MQTT_CLIENT_ID = 8,
+    /// MQTT: the user's name.
+    LWS_SYSBLOB_TYPE_MQTT_USERNAME = 9,
+    /// MQTT: the password.
+    LWS_SYSBLOB_TYPE_MQTT_PASSWORD = 10,
+    /// How many there are.
+    LWS_SYSBLOB_TYPE_COUNT = 11,
+};
+
 /// What captive portal detection found.
 enum lws_cpd_result {
     /// Nothing yet.
@@ -1657,6 +1683,7 @@ struct lws;
 struct lws_context;
 struct lws_vhost;
 struct lws_attach_item;
+struct lws_system_blob;
 struct lwsac;
 struct lws_sequencer;
 struct lws_metric_pub;
@@ -1696,6 +1723,7 @@ typedef struct lws_context *lws_ctx_t;
 typedef enum lws_adoption_type lws_adoption_type;
 typedef enum lws_system_states lws_system_states_t;
 typedef enum lws_cpd_result lws_cpd_result_t;
+typedef enum lws_system_blob_item lws_system_blob_item_t;
 typedef enum lws_tokenize_elem lws_tokenize_elem;
 
 /*
@@ -1730,6 +1758,9 @@ struct lws_metric_pub;
 /// A sequencer; not provided.
 struct lws_sequencer;
 
+/// Bytes that the parts of a program share through the context.
+struct lws_system_blob;
+
 /// A virtual host: a name on a port with its own protocols, mounts and certificate.
 struct lws_vhost;
 
@@ -1752,6 +1783,9 @@ union lws_sockaddr46_u {
 
 /// An IPv4 or IPv6 address with port; the family says which.
 typedef union lws_sockaddr46_u lws_sockaddr46;
+
+/// Bytes that the parts of a program share through the context.
+typedef struct lws_system_blob lws_system_blob_t;
 
 /// Time and intervals in microseconds.
 typedef int64_t lws_usec_t;
@@ -2409,6 +2443,9 @@ struct lws_sorted_usec_list {
 /// A timer.
 typedef struct lws_sorted_usec_list lws_sorted_usec_list_t;
 
+/// A state machine.
+typedef struct lws_state_manager lws_state_manager_t;
+
 /// A socket.
 typedef int lws_sockfd_type;
 
@@ -2684,9 +2721,6 @@ struct lws_conmon {
     lws_conmon_dns_disposition_t dns_disposition;
 };
 
-/// A state machine.
-typedef struct lws_state_manager lws_state_manager_t;
-
 /// A unit for humans.
 typedef struct lws_humanize_unit lws_humanize_unit_t;
 
@@ -2892,6 +2926,74 @@ int lws_b64_decode_string(const char *in, char *out, int out_size);
 /// The caller guarantees:
 /// As for `lws_b64_decode_string()`; `in` has `in_len` characters, or a NUL before.
 int lws_b64_decode_string_len(const char *in, int in_len, char *out, int out_size);
+
+/// The blob of `r#type`, and for a type that has several, number `idx` of them: `LWS_SYSBLOB_TYPE_AUTH` has two. Valid as
+/// long as the context. NULL when there is no such blob, and for NULL.
+///
+/// What is in a blob is for the program only: the library does not read it.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+lws_system_blob_t *lws_system_get_blob(struct lws_context *context,
+                                       enum lws_system_blob_item type,
+                                       int idx);
+
+/// Has the blob refer to the `len` bytes at `ptr`, which must stay there as long as it does. What it held before is freed.
+/// NULL for `b` is ignored.
+///
+/// The caller guarantees:
+/// `b` is NULL or from `lws_system_get_blob()`, of a context that lives; `ptr` has `len` bytes, or is NULL with 0.
+void lws_system_blob_direct_set(lws_system_blob_t *b,
+                                const uint8_t *ptr,
+                                size_t len);
+
+/// Empties the blob. NULL is ignored.
+///
+/// The caller guarantees:
+/// `b` is NULL or from `lws_system_get_blob()`, of a context that lives.
+void lws_system_blob_heap_empty(lws_system_blob_t *b);
+
+/// As `lws_system_blob_heap_empty()`: the blob itself belongs to its context, which empties it at its end.
+///
+/// The caller guarantees:
+/// As `lws_system_blob_heap_empty()`.
+void lws_system_blob_destroy(lws_system_blob_t *b);
+
+/// Appends a copy of the `len` bytes at `ptr`. 0; -1 when the blob refers to memory of the program's (empty it first), and
+/// for NULL.
+///
+/// The caller guarantees:
+/// `b` is NULL or from `lws_system_get_blob()`, of a context that lives; `ptr` is NULL or has `len` bytes.
+int lws_system_blob_heap_append(lws_system_blob_t *b,
+                                const uint8_t *ptr,
+                                size_t len);
+
+/// How many bytes the blob has; 0 for NULL.
+///
+/// The caller guarantees:
+/// `b` is NULL or from `lws_system_get_blob()`, of a context that lives.
+size_t lws_system_blob_get_size(lws_system_blob_t *b);
+
+/// Sets `*ptr` to the blob's bytes, where they all lie together: it refers to memory of the program's, or has been appended
+/// to once. Valid until the blob is changed. 0; -1 with `*ptr` left alone when they do not, when there are none, and for
+/// NULL.
+///
+/// The caller guarantees:
+/// `b` is NULL or from `lws_system_get_blob()`, of a context that lives; `ptr` is NULL or writable.
+int lws_system_blob_get_single_ptr(lws_system_blob_t *b,
+                                   const uint8_t **ptr);
+
+/// Copies bytes of the blob, from number `ofs` on, to `ptr`: at most `*len`, which becomes how many there were.
+///
+/// 0, also when appended bytes end before `ofs`; 1 when memory of the program's does (`*len` is 0 both times); -1 for NULL.
+///
+/// The caller guarantees:
+/// `b` is NULL or from `lws_system_get_blob()`, of a context that lives; `len` is NULL or writable; `ptr` is NULL or has room
+/// for `*len` bytes.
+int lws_system_blob_get(lws_system_blob_t *b,
+                        uint8_t *ptr,
+                        size_t *len,
+                        size_t ofs);
 
 /// Returns the microseconds of the system's monotonic clock: the one that timers are set by.
 ///
@@ -3432,6 +3534,18 @@ int lws_callback_http_dummy(struct lws *wsi,
                             void *_in,
                             size_t _len);
 
+/// Writes the value of an `Authorization` header for `user` and `pw` (RFC 7617) to `buf`, NUL-terminated: `"Basic "` and
+/// `user:pw` in base64.
+///
+/// 0; 1 with `buf` left alone when that does not fit in `len` bytes, and for NULL.
+///
+/// The caller guarantees:
+/// `user` and `pw` are NULL or C strings; `buf` is NULL or has room for `len` bytes.
+int lws_http_basic_auth_gen(const char *user,
+                            const char *pw,
+                            char *buf,
+                            size_t len);
+
 /// Writes `value` to `buf`, which has room for `len` bytes, in the first unit of `schema` that it is at least
 /// one of: "1.512Ki".
 ///
@@ -3617,6 +3731,53 @@ const struct lws_protocol_vhost_options *lws_pvo_search(const struct lws_protoco
 /// As for `lws_pvo_search()`; `result` is NULL or writable.
 int lws_pvo_get_str(void *in, const char *name, const char **result);
 
+/// Counts a try in `*ctry` and returns after how many milliseconds to make the next.
+///
+/// The delay is entry `*ctry` of `retry`'s table, the last one when the table is shorter, plus a random part of up to
+/// `jitter_percent` (30 if 0) of it. 3 seconds, plus up to 30 %, when `retry` is NULL or has no table. `*conceal` becomes 1 as
+/// long as `*ctry`, counted, is no more than `conceal_count` (with `LWS_RETRY_CONCEAL_ALWAYS`: for ever), else 0; 0 when
+/// `retry` is NULL.
+///
+/// NULL for `ctry` means the first try; NULL for `conceal` is allowed.
+///
+/// The caller guarantees:
+/// `retry` is NULL or valid with its table; `ctry` and `conceal` are NULL or writable; `context` is not looked at.
+unsigned int lws_retry_get_delay_ms(struct lws_context *_context,
+                                    const lws_retry_bo_t *retry,
+                                    uint16_t *ctry,
+                                    char *conceal);
+
+/// Schedules `cb`, as `lws_sul_schedule()` does, for the next try: after what `lws_retry_get_delay_ms()` says.
+///
+/// 0; 1, with nothing scheduled and the try counted, when the failure is not to be concealed any more: always when
+/// `retry` is NULL. 1 for NULL, and for another `tid` than 0.
+///
+/// The caller guarantees:
+/// As `lws_sul_schedule()` and `lws_retry_get_delay_ms()`.
+int lws_retry_sul_schedule(struct lws_context *context,
+                           int tid,
+                           lws_sorted_usec_list_t *sul,
+                           const lws_retry_bo_t *retry,
+                           sul_cb_t cb,
+                           uint16_t *ctry);
+
+/// `lws_retry_sul_schedule()` by the policy of `wsi`: that of its connection (`retry_and_idle_policy` of the connect
+/// info), else its vhost's, else the context's, which tries again after 1, 3, 9 and 17 seconds and then gives up. A
+/// longer wait that the response asks for (`Retry-After`) is granted.
+///
+/// The caller guarantees:
+/// As `lws_retry_sul_schedule()`; `wsi` is NULL or a wsi of a live context.
+int lws_retry_sul_schedule_retry_wsi(struct lws *wsi, lws_sorted_usec_list_t *sul, sul_cb_t cb, uint16_t *ctry);
+
+/// Raises `*us_interval_in_out` to the microseconds that the response's `Retry-After` asks for, in either of its forms
+/// (RFC 9110 §10.2.3). A date counts from the response's `Date`, or from now when it has none.
+///
+/// 0; 1 with the interval left alone when the header is absent, means no later time, or cannot be read, and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `us_interval_in_out` is NULL or valid. Service thread only.
+int lws_http_check_retry_after(struct lws *wsi, lws_usec_t *us_interval_in_out);
+
 /// Writes `u` to the 2 bytes at `b`, the most significant first. NULL is ignored.
 ///
 /// The caller guarantees:
@@ -3725,6 +3886,52 @@ void lws_cancel_service_pt(struct lws *wsi);
 /// `context` is NULL or a context that has not been destroyed. Service thread only.
 struct lws *wsi_from_fd(const struct lws_context *context, int fd);
 
+/// Has `nl` told of the manager's changes: first that it is asked for one (`target` is the new state, `current` the one of
+/// now), when a nonzero result refuses it, and again when it has happened (both are the new state). The one that was
+/// registered last is asked first.
+///
+/// A notifier may call anything, also register and deregister itself and others, and destroy the context. It must stay
+/// where it is until it is deregistered, and must be in no list (zero it before the first use): otherwise nothing happens
+/// but an error in the log. NULL is ignored.
+///
+/// The caller guarantees:
+/// `mgr` and `nl` are NULL or as described. Service thread only.
+void lws_state_reg_notifier(lws_state_manager_t *mgr,
+                            lws_state_notify_link_t *nl);
+
+/// `lws_state_reg_notifier()` for each of a list of pointers that ends with NULL, in its order. NULL is ignored.
+///
+/// The caller guarantees:
+/// As `lws_state_reg_notifier()`; `nl` is NULL or such a list.
+void lws_state_reg_notifier_list(lws_state_manager_t *mgr, lws_state_notify_link_t *const *nl);
+
+/// Has `nl` told of nothing any more; nothing happens if it is not registered, or NULL.
+///
+/// The caller guarantees:
+/// `nl` is NULL or valid, zeroed or registered with a manager that lives. Service thread only.
+void lws_state_reg_deregister(lws_state_notify_link_t *nl);
+
+/// Goes to state `target` at once, past all between, unless a notifier refuses. Always 0: `mgr->state` says what came of it.
+///
+/// The caller guarantees:
+/// `mgr` is NULL or valid, with its `context` NULL or one that has not been destroyed, and stays so. Service thread only.
+int lws_state_transition(lws_state_manager_t *mgr,
+                         int target);
+
+/// Goes to state `target` by one state after another, up to the first that a notifier refuses: who does, calls this again
+/// when there is no reason any more. Never goes back. Always 0: `mgr->state` says how far it went.
+///
+/// The caller guarantees:
+/// As `lws_state_transition()`.
+int lws_state_transition_steps(lws_state_manager_t *mgr,
+                               int target);
+
+/// The context of a manager that `lws_system_get_state_manager()` gave: what notifiers have. NULL for NULL.
+///
+/// The caller guarantees:
+/// `mgr` is NULL or valid.
+struct lws_context *lws_system_context_from_system_mgr(lws_state_manager_t *mgr);
+
 /// Copies the string `src` to `dest`, at most `size` bytes with the NUL that is always written.
 ///
 /// The rest of the `size` bytes is filled with NULs, as `strncpy()` does. Returns `dest`. If `src` is NULL,
@@ -3809,6 +4016,65 @@ int lws_timingsafe_bcmp(const void *a, const void *b, uint32_t len);
 /// `p` is NULL or `len` bytes are writable there.
 void lws_explicit_bzero(void *p, size_t len);
 
+/// The core of a program's `system_ops->attach`, which calls it with a lock of its own held.
+///
+/// With `get` NULL: has `cb` called on the service thread, with the context, 0 and `opaque`, as soon as the system is in
+/// `state` or past it. With `get`: sets `*get` to one that may be called now, which the operation hands on to who called
+/// it, or to NULL.
+///
+/// 0; 1 for another `tsi` than 0, when the context has no `system_ops->attach` (an error is logged), and for NULL.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed, and is not destroyed during the call; `get` is NULL or
+/// writable. May be called from any thread.
+int __lws_system_attach(struct lws_context *context,
+                        int tsi,
+                        lws_attach_cb_t cb,
+                        enum lws_system_states state,
+                        void *opaque,
+                        struct lws_attach_item **get);
+
+/// The state machine of the context, for `lws_state_…()`: from `LWS_SYSTATE_CONTEXT_CREATED` to
+/// `LWS_SYSTATE_OPERATIONAL`. Valid as long as the context. NULL for NULL.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+lws_state_manager_t *lws_system_get_state_manager(struct lws_context *context);
+
+/// `info.system_ops`, which may be NULL; NULL for NULL.
+///
+/// The library itself calls `attach` and `captive_portal_detect_request`; the others are there for the program's own parts.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+const lws_system_ops_t *lws_system_get_ops(struct lws_context *context);
+
+/// Forgets what captive portal detection found, and starts it anew: `system_ops->captive_portal_detect_request`, whose
+/// result is returned. 0 when there is no such operation; 1 for NULL.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+int lws_system_cpd_start(struct lws_context *context);
+
+/// `lws_system_cpd_start()` in `defer_us` microseconds; a later call replaces an earlier one. NULL is ignored.
+///
+/// The caller guarantees:
+/// `cx` is NULL or a context that has not been destroyed. Service thread only.
+void lws_system_cpd_start_defer(struct lws_context *cx, lws_usec_t defer_us);
+
+/// Reports what captive portal detection found, once after each `lws_system_cpd_start()`. The system goes on towards
+/// `LWS_SYSTATE_OPERATIONAL` if something waited for this. NULL, and what is none of `LWS_CPD_…`, are ignored.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+void lws_system_cpd_set(struct lws_context *context, enum lws_cpd_result result);
+
+/// What captive portal detection found, `LWS_CPD_UNKNOWN` as long as it has not; that for NULL, too.
+///
+/// The caller guarantees:
+/// `context` is NULL or a context that has not been destroyed. Service thread only.
+enum lws_cpd_result lws_system_cpd_state_get(struct lws_context *context);
+
 /// Schedules `cb` to be called on the service thread in `us` microseconds, replacing what `sul` was scheduled for;
 /// `LWS_SET_TIMER_USEC_CANCEL` cancels. `sul` must have been zeroed once before its first use, and must be cancelled before
 /// its memory goes away. It is not scheduled any more when `cb` is called, so `cb` may schedule it again.
@@ -3873,6 +4139,25 @@ void lws_set_timer_usecs(struct lws *wsi, lws_usec_t usecs);
 void lws_set_timeout(struct lws *wsi,
                      enum pending_timeout reason,
                      int secs);
+
+/// Takes the address at `p` apart: `scheme://host:port/path`. The buffer is changed; the results point into it.
+///
+/// - `*prot`: the scheme; an empty string when there is none.
+/// - `*ads`: the host, without the brackets of an IPv6 address. After a `+`, the path of a unix socket, with the `+` and
+///   its slashes; it ends at a `:`.
+/// - `*port`: the port; 80 for `http` and `ws`, 443 for `https` and `wss`; for any other scheme, and without one, it is left
+///   alone when the address names none.
+/// - `*path`: what follows the host's `/`, without that `/`, query and all; `"/"`, a constant, when nothing follows.
+///
+/// 0; 1 for NULL.
+///
+/// The caller guarantees:
+/// `p` is NULL or a writable C string; the others are NULL or writable.
+int lws_parse_uri(char *p,
+                  const char **prot,
+                  const char **ads,
+                  int *port,
+                  const char **path);
 
 extern void ferrows_log(void);
 

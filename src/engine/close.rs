@@ -202,6 +202,9 @@ impl Context {
                 this.close_now(wsi);
             }
         }
+        if let Some(system) = this.system.get() {
+            system.invalid(&this);
+        }
         for vhost in this.vhosts() {
             vhost.going.set(true);
             this.end_vhost_if_unused(&vhost);
@@ -209,6 +212,9 @@ impl Context {
         this.outside(|| this.event_loop.destroy_thread(&this));
         for half in [1, 2] {
             this.outside(|| this.event_loop.destroy_context(&this, half));
+        }
+        if let Some(system) = this.system.get() {
+            system.destroying(&this);
         }
         if let Some(app) = this.timers.app() {
             app.clear();

@@ -1,7 +1,7 @@
 //! The context: everything that belongs to one `lws_create_context`, on one service thread.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -13,6 +13,8 @@ use super::dispatch::{Arg, UserPtr};
 use super::event_loop::{Admit, EventLoop, interest};
 use super::ledger::{Kind, Ledger};
 use super::reason::Reason;
+use super::retry::RetryPolicy;
+use super::system::SystemStates;
 use super::timer::{self, SECOND, Timers, Usec};
 use super::vhost::{Vhost, VhostConfig};
 use super::wsi::{Role, Wsi};
@@ -38,6 +40,8 @@ pub struct ContextConfig {
     pub ah_idle: Usec,
     /// Descriptors the context may have at once (`info.fd_limit_per_thread`).
     pub max_fds: usize,
+    /// The policy of wsi whose vhost has none.
+    pub retry: Rc<RetryPolicy>,
     /// What the C API keeps beside the context.
     pub foreign: Box<dyn Any>,
 }
@@ -52,6 +56,7 @@ impl Default for ContextConfig {
             user: std::ptr::null_mut(),
             ah_idle: 10 * SECOND,
             max_fds: usize::MAX,
+            retry: Rc::default(),
             foreign: Box::new(()),
         }
     }
@@ -141,6 +146,8 @@ pub struct Context {
     wake: OwnedFd,
     standin: Id,
     serials: [Cell<u64>; 5],
+    /// The states of the system, as far as the program is told of them.
+    pub system: OnceCell<Box<dyn SystemStates>>,
     /// Raised once when the context is over, before its memory goes.
     pub on_end: RefCell<Option<OnEnd>>,
 }
@@ -185,6 +192,7 @@ impl Context {
                 wake,
                 standin,
                 serials: Default::default(),
+                system: OnceCell::new(),
                 on_end: RefCell::default(),
             }
         });
@@ -510,6 +518,11 @@ impl Context {
     }
 
     // ---- protocols ----
+
+    /// Whether LWS_CALLBACK_PROTOCOL_INIT has been raised.
+    pub fn protocols_are_ready(&self) -> bool {
+        self.protocols_ready.get()
+    }
 
     /// Raises LWS_CALLBACK_PROTOCOL_INIT where it has not been raised yet.
     pub fn init_protocols(&self) {

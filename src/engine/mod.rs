@@ -16,7 +16,9 @@ pub mod ledger;
 pub mod listen;
 pub mod reason;
 pub mod respond;
+pub mod retry;
 pub mod service;
+pub mod system;
 pub mod system_roots;
 #[cfg(test)]
 mod tests;

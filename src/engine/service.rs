@@ -139,13 +139,17 @@ impl Context {
     /// Before the loop waits: timers, what is runnable. Returns how many milliseconds it may wait, at most
     /// `timeout_ms` (negative: as long as it likes, told as `i32::MAX` or the next timer).
     pub fn adjust_timeout(&self, timeout_ms: i32) -> i32 {
+        self.before_waiting(timeout_ms, || {
+            self.init_protocols();
+            self.run_timers();
+        })
+    }
+
+    fn before_waiting(&self, timeout_ms: i32, work: impl FnOnce()) -> i32 {
         if self.ending() != Ending::No || self.too_deep() {
             return timeout_ms;
         }
-        self.turn(|| {
-            self.init_protocols();
-            self.run_timers();
-        });
+        self.turn(work);
         if self.can_go_on() {
             return 0;
         }
@@ -167,7 +171,11 @@ impl Context {
         // The handle keeps the context's memory while one of its own callbacks destroys it.
         let this = self.handle();
         let before = this.calls.get();
-        let wait = this.adjust_timeout(if timeout_ms < 0 { 0 } else { i32::MAX });
+        // Programs without a loop of their own have seen the system on its way before the protocols are initialised.
+        let wait = this.before_waiting(if timeout_ms < 0 { 0 } else { i32::MAX }, || {
+            this.run_timers();
+            this.init_protocols();
+        });
         // A program that waits for one of its callbacks gets to see that it ran.
         let wait = if this.calls.get() == before { wait } else { 0 };
         let ran = if this.ending() == Ending::No { this.event_loop.run(&this, wait) } else { None };

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::dispatch::{Callback, UserPtr};
+use super::retry::RetryPolicy;
 use super::timer::Usec;
 use crate::proto::h2::H2Settings;
 use crate::proto::http::header::HeaderLimits;
@@ -124,6 +125,8 @@ pub struct VhostConfig {
     pub h2: H2Settings,
     /// TCP keep-alive: seconds idle, probes, seconds between.
     pub tcp_keepalive: Option<(u32, u32, u32)>,
+    /// When to try again, and when to doubt a connection, if the vhost has its own policy.
+    pub retry: Option<Rc<RetryPolicy>>,
     /// `info.user`.
     pub user: UserPtr,
     /// What the C API keeps beside the vhost.

@@ -14,6 +14,7 @@ use super::connection::Net;
 use super::context::Context;
 use super::dispatch::{Core, UserPtr};
 use super::file::Transfer;
+use super::retry::RetryPolicy;
 use super::timer::Deadlines;
 use super::vhost::Vhost;
 use crate::proto::h2::{H2Stream, StreamWaker};
@@ -165,6 +166,8 @@ pub struct Wsi {
     pub parent: Cell<Option<Id>>,
     /// WSI_CREATE has been raised: WSI_DESTROY is due.
     pub announced: Cell<bool>,
+    /// When to try again after it has failed, when that is not its vhost's policy.
+    pub retry: RefCell<Option<Rc<RetryPolicy>>>,
     /// Deadlines.
     pub deadlines: Deadlines,
     /// The connection's transport and protocol.
@@ -222,6 +225,7 @@ impl Wsi {
         self.opaque_parent.set(std::ptr::null_mut());
         self.parent.set(None);
         self.announced.set(false);
+        self.retry.take();
         self.deadlines.reset();
         self.net.with(Option::take);
         self.stream.with(Option::take);

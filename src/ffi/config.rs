@@ -4,9 +4,12 @@ use std::ffi::{CStr, c_char, c_void};
 use std::os::fd::AsRawFd as _;
 use std::rc::{Rc, Weak};
 
+use super::blob::Blobs;
 use super::callback::CCallback;
 use super::handle::{CContext, CVhost, LogCx, text};
 use super::privileges::Privileges;
+use super::retry;
+use super::system::System;
 use super::types::*;
 use crate::engine::context::{Context, ContextConfig, CreateError};
 use crate::engine::dispatch::UserPtr;
@@ -117,11 +120,16 @@ pub(super) unsafe fn context_config(info: &Info, event_lib_pt: usize) -> Result<
             info.pt_serv_buf_size as usize
         },
         event_lib_pt,
+        // SAFETY: the caller's promise.
+        retry: Rc::new(unsafe { retry::context_policy(info.retry_and_idle_policy) }),
         user: info.user.cast(),
         foreign: Box::new(CContext {
             // SAFETY: by contract it is NULL or outlives the context.
             log_cx: unsafe { LogCx::new(info.log_cx) },
             suls: Rc::default(),
+            // SAFETY: the caller's promise.
+            system: Rc::new(unsafe { System::new(info.system_ops) }?),
+            blobs: Blobs::default(),
             explicit_vhosts: info.options & LWS_SERVER_OPTION_EXPLICIT_VHOSTS != 0,
             // SAFETY: the caller's promise.
             privileges: unsafe { Privileges::read(info) }?,
@@ -181,8 +189,6 @@ unsafe fn refuse_context_fields(info: &Info) -> Result<()> {
     refuse([
         (pointer(info.fops), "fops", "files are read from the file system only"),
         (number(info.count_caps), "count_caps", "capabilities are not kept when privileges are dropped"),
-        (pointer(info.system_ops), "system_ops", "there are no system operations yet"),
-        (pointer(info.register_notifier_list), "register_notifier_list", "there are no system states yet"),
         (function(info.early_smd_cb.is_some()), "early_smd_cb", "there is no message distribution"),
         (number(info.smd_ttl_us), "smd_ttl_us", "there is no message distribution"),
         (number(info.smd_queue_depth), "smd_queue_depth", "there is no message distribution"),
@@ -240,7 +246,14 @@ unsafe fn refuse_vhost_fields(info: &Info) -> Result<()> {
         (number(info.tls_session_cache_max), "tls_session_cache_max", NO_CLIENT),
         (string(info.listen_accept_role), "listen_accept_role", NO_RAW),
         (string(info.listen_accept_protocol), "listen_accept_protocol", NO_RAW),
-        (pointer(info.retry_and_idle_policy), "retry_and_idle_policy", "connections are not probed yet"),
+        (
+            // SAFETY: NULL or valid by contract.
+            function(unsafe { info.retry_and_idle_policy.as_ref() }.is_some_and(|policy| {
+                policy.secs_since_valid_ping != 0 || policy.secs_since_valid_hangup != 0
+            })),
+            "retry_and_idle_policy",
+            "connections are not probed yet: secs_since_valid_ping and _hangup must be 0",
+        ),
     ])
 }
 
@@ -299,6 +312,7 @@ pub(super) unsafe fn vhost_config(info: &Info, context: Weak<Context>) -> Result
             limits,
             h2: h2_settings(&info.http2_settings, &limits)?,
             tcp_keepalive: tcp_keepalive(info),
+            retry: retry::policy(info.retry_and_idle_policy).map(Rc::new),
             user: info.user.cast(),
             foreign: Box::new(CVhost {
                 context,

@@ -75,7 +75,8 @@ unsafe fn create(info: &lws_context_creation_info) -> Result<Rc<Context>, Create
     ignore_sigpipe();
     let cx = Context::new(config, event_loop)?;
     context_begins(&cx);
-    super::timer::install(&cx);
+    // SAFETY: the caller's promise.
+    unsafe { super::system::install(&cx, info.register_notifier_list) };
     // SAFETY: the caller's promise.
     let made = unsafe { populate(&cx, info) };
     if let Err(error) = made {
@@ -88,6 +89,7 @@ unsafe fn create(info: &lws_context_creation_info) -> Result<Rc<Context>, Create
         pcontext: info.pcontext,
         baggage: info.external_baggage_free_on_destroy,
     };
+    super::system::begin(&cx);
     *cx.on_end.borrow_mut() = Some(Box::new(move |_| end.run()));
     crate::log_notice!("ferrows {}, as lws {}", env!("CARGO_PKG_VERSION"), LIBRARY_VERSION.to_string_lossy());
     Ok(cx)

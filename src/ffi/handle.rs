@@ -11,7 +11,9 @@ use std::rc::{Rc, Weak};
 
 use parking_lot::Mutex;
 
+use super::blob::Blobs;
 use super::privileges::Privileges;
+use super::system::System;
 use super::timer::SulList;
 use super::types::{lws, lws_context, lws_log_cx, lws_protocols, lws_vhost};
 use crate::engine::context::Context;
@@ -153,6 +155,10 @@ pub(super) struct CContext {
     pub(super) log_cx: LogCx,
     /// The program's scheduled functions.
     pub(super) suls: Rc<SulList>,
+    /// The state of the system, and what the program does for it.
+    pub(super) system: Rc<System>,
+    /// Bytes that the parts of the program share.
+    pub(super) blobs: Blobs,
     /// `LWS_SERVER_OPTION_EXPLICIT_VHOSTS` was given.
     pub(super) explicit_vhosts: bool,
     /// What the process is to become.

@@ -4,6 +4,9 @@ use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::guard::guard;
 use super::handle::{text, wsi_cx};
 use super::headers::{build, bytes};
@@ -182,4 +185,35 @@ pub unsafe extern "C" fn lws_callback_http_dummy(
         }
         -lws_http_transaction_completed(wsi)
     }
+}
+
+/// Writes the value of an `Authorization` header for `user` and `pw` (RFC 7617) to `buf`, NUL-terminated: `"Basic "` and
+/// `user:pw` in base64.
+///
+/// 0; 1 with `buf` left alone when that does not fit in `len` bytes, and for NULL.
+///
+/// # Safety
+/// `user` and `pw` are NULL or C strings; `buf` is NULL or has room for `len` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_http_basic_auth_gen(
+    user: *const c_char,
+    pw: *const c_char,
+    buf: *mut c_char,
+    len: usize,
+) -> c_int {
+    guard(1, || {
+        if user.is_null() || pw.is_null() || buf.is_null() {
+            return 1;
+        }
+        // SAFETY: the caller's promise.
+        let (user, pw) = unsafe { (CStr::from_ptr(user), CStr::from_ptr(pw)) };
+        let credentials = [user.to_bytes(), b":", pw.to_bytes()].concat();
+        let value = format!("Basic {}\0", STANDARD.encode(credentials));
+        if value.len() > len {
+            return 1;
+        }
+        // SAFETY: it fits.
+        unsafe { buf.copy_from_nonoverlapping(value.as_ptr().cast(), value.len()) };
+        0
+    })
 }

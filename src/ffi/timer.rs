@@ -2,7 +2,6 @@
 
 use std::cell::UnsafeCell;
 use std::ffi::c_int;
-use std::rc::Rc;
 
 use super::guard::guard;
 use super::handle::{c_context, context, wsi_cx};
@@ -24,11 +23,6 @@ pub(super) struct SulList {
     waking: UnsafeCell<Dll2Owner>,
     /// Due ones that are about to be called; cancelling takes them out of here just as well.
     due: UnsafeCell<Dll2Owner>,
-}
-
-/// Gives a new context its list.
-pub(super) fn install(cx: &Context) {
-    cx.timers.set_app(Box::new(Rc::clone(&c_context(cx).suls)));
 }
 
 fn due_at(sul: *mut Dll2) -> Usec {
@@ -65,7 +59,7 @@ impl SulList {
     }
 }
 
-impl AppTimers for Rc<SulList> {
+impl AppTimers for SulList {
     fn next(&self) -> Option<Usec> {
         self.first().map(due_at)
     }
@@ -130,9 +124,11 @@ pub unsafe extern "C" fn lws_sul_schedule(
     });
 }
 
+/// What `lws_sul_schedule()` does; `wakes` is for those that a suspended system should wake up for.
+///
 /// # Safety
 /// As for [`SulList::insert`].
-unsafe fn schedule(
+pub(super) unsafe fn schedule(
     cx: &Context,
     sul: *mut lws_sorted_usec_list_t,
     callback: sul_cb_t,

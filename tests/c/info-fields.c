@@ -71,9 +71,9 @@ static int stand_in;
 		info->member = 7; \
 	}
 #define EACH(pointer, text, number) \
-	pointer(fops) pointer(system_ops) pointer(register_notifier_list) pointer(extensions) pointer(token_limits) \
+	pointer(fops) pointer(extensions) pointer(token_limits) \
 	pointer(reject_service_keywords) pointer(client_ssl_cert_mem) pointer(client_ssl_key_mem) \
-	pointer(client_ssl_ca_mem) pointer(provided_client_ssl_ctx) pointer(retry_and_idle_policy) \
+	pointer(client_ssl_ca_mem) pointer(provided_client_ssl_ctx) \
 	text(log_filepath) text(ssl_cipher_list) text(ecdh_curve) text(tls1_3_plus_cipher_list) \
 	text(client_ssl_cert_filepath) text(client_ssl_private_key_filepath) text(client_ssl_ca_filepath) \
 	text(client_ssl_cipher_list) text(client_tls_1_3_plus_cipher_list) text(listen_accept_role) \
@@ -93,6 +93,28 @@ TEXT(client_ssl_private_key_password)
 static void set_early_smd_cb(info_t *info)
 {
 	info->early_smd_cb = (lws_smd_notification_cb_t)(void (*)(void))&set_fops;
+}
+
+static const lws_system_ops_t with_metrics = { .metric_report = (int (*)(lws_metric_pub_t *))(void (*)(void))&set_fops };
+static const lws_system_ops_t with_trust = {
+	.jit_trust_query = (int (*)(struct lws_context *, const uint8_t *, size_t, void *))(void (*)(void))&set_fops,
+};
+
+static void set_metric_report(info_t *info)
+{
+	info->system_ops = &with_metrics;
+}
+
+static void set_jit_trust_query(info_t *info)
+{
+	info->system_ops = &with_trust;
+}
+
+static void set_idle_policy(info_t *info)
+{
+	static const lws_retry_bo_t policy = { .secs_since_valid_ping = 30, .secs_since_valid_hangup = 40 };
+
+	info->retry_and_idle_policy = &policy;
 }
 
 static void set_option(info_t *info, uint64_t option)
@@ -215,6 +237,9 @@ static const struct {
 	EACH(ROW_POINTER, ROW_TEXT, ROW_NUMBER)
 	OPTIONS(ROW_OPTION)
 	{ set_early_smd_cb, "early_smd_cb", "(set)" },
+	{ set_metric_report, "system_ops", "metric_report" },
+	{ set_jit_trust_query, "system_ops", "jit_trust_query" },
+	{ set_idle_policy, "retry_and_idle_policy", "(set)" },
 	{ set_http_proxy_address, "http_proxy_address", "(set)" },
 	{ set_client_ssl_private_key_password, "client_ssl_private_key_password", "(set)" },
 	{ set_UNKNOWN, "options", "0x1000000000000000" },

@@ -322,6 +322,7 @@ impl Fixture {
             limits: HeaderLimits::default(),
             h2: H2Settings::default(),
             tcp_keepalive: None,
+            retry: None,
             user: std::ptr::null_mut(),
             foreign: Box::new(PlainOnTls::Refuse),
             finalize: None,

@@ -10,6 +10,7 @@ typedef struct lws_context *lws_ctx_t;
 typedef enum lws_adoption_type lws_adoption_type;
 typedef enum lws_system_states lws_system_states_t;
 typedef enum lws_cpd_result lws_cpd_result_t;
+typedef enum lws_system_blob_item lws_system_blob_item_t;
 typedef enum lws_tokenize_elem lws_tokenize_elem;
 
 /*

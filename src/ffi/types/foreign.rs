@@ -34,6 +34,8 @@ pub type enum_lws_cgi_hdr_state = c_uint;
 pub type enum_lws_adoption_type = c_uint;
 /// `lws_system_states_t` as C passes it: any value.
 pub type enum_lws_system_states = c_uint;
+/// `lws_system_blob_item_t` as C passes it: any value.
+pub type enum_lws_system_blob_item = c_uint;
 /// `lws_cpd_result_t` as C passes it: any value.
 pub type enum_lws_cpd_result = c_uint;
 /// `lws_tokenize_elem` as C passes it: any value; negative ones are errors.

@@ -15,6 +15,8 @@ pub struct lws_context(#[allow(dead_code, reason = "opaque")] Opaque);
 pub struct lws_vhost(#[allow(dead_code, reason = "opaque")] Opaque);
 /// State of a context's system state machine attachment.
 pub struct lws_attach_item(#[allow(dead_code, reason = "opaque")] Opaque);
+/// Bytes that the parts of a program share through the context.
+pub struct lws_system_blob(#[allow(dead_code, reason = "opaque")] Opaque);
 /// A chunked allocator whose pieces are freed at once.
 pub struct lwsac(#[allow(dead_code, reason = "opaque")] Opaque);
 /// A sequencer; not provided.

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int, c_void};
 
 use super::{
     addrinfo, enum_lws_system_states, lws_attach_item, lws_context, lws_dll2_owner_t, lws_dll2_t,
-    lws_metric_pub, lws_sockaddr46, lws_usec_t,
+    lws_metric_pub, lws_sockaddr46, lws_system_blob, lws_usec_t,
 };
 
 /// Classes of system messages; a bitmap.
@@ -68,6 +68,37 @@ pub enum lws_system_states {
     LWS_SYSTATE_CONTEXT_DESTROYING = 14,
 }
 c_enum!(lws_system_states);
+
+/// The bytes that a context keeps for the parts of a program; see `lws_system_get_blob()`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum lws_system_blob_item {
+    /// Authentication tokens; there are two.
+    LWS_SYSBLOB_TYPE_AUTH = 0,
+    /// The client certificate, DER.
+    LWS_SYSBLOB_TYPE_CLIENT_CERT_DER = 2,
+    /// The client certificate's private key, DER.
+    LWS_SYSBLOB_TYPE_CLIENT_KEY_DER = 3,
+    /// The device's serial number.
+    LWS_SYSBLOB_TYPE_DEVICE_SERIAL = 4,
+    /// The version of the device's firmware.
+    LWS_SYSBLOB_TYPE_DEVICE_FW_VERSION = 5,
+    /// The kind of device.
+    LWS_SYSBLOB_TYPE_DEVICE_TYPE = 6,
+    /// The server to ask for the time.
+    LWS_SYSBLOB_TYPE_NTP_SERVER = 7,
+    /// MQTT: the client's identifier.
+    LWS_SYSBLOB_TYPE_MQTT_CLIENT_ID = 8,
+    /// MQTT: the user's name.
+    LWS_SYSBLOB_TYPE_MQTT_USERNAME = 9,
+    /// MQTT: the password.
+    LWS_SYSBLOB_TYPE_MQTT_PASSWORD = 10,
+    /// How many there are.
+    LWS_SYSBLOB_TYPE_COUNT = 11,
+}
+c_enum!(lws_system_blob_item);
+/// Bytes that the parts of a program share through the context.
+pub type lws_system_blob_t = lws_system_blob;
 
 /// What captive portal detection found.
 #[repr(C)]
