@@ -11,3 +11,4 @@ pub mod response;
 pub mod status;
 pub mod token;
 pub mod uri;
+pub mod url;
