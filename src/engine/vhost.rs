@@ -1,7 +1,7 @@
 //! Virtual hosts: a name, a place to listen, protocols, mounts, TLS, and the numbers that go with them.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::timer::Usec;
 use crate::proto::h2::H2Settings;
 use crate::proto::http::header::HeaderLimits;
 use crate::proto::http::mount::Mount;
-use crate::proto::tls::ServerConfig;
+use crate::proto::tls::{ClientTls, ServerConfig};
 use crate::util::slots::Id;
 use crate::util::zeroed::Zeroed;
 
@@ -99,6 +99,8 @@ pub struct VhostConfig {
     pub share_port: bool,
     /// TLS, or plain.
     pub tls: Option<VhostTls>,
+    /// TLS of the connections that are made from it; [`Vhost::client_tls`] has it afterwards.
+    pub client_tls: Option<ClientTls>,
     /// Preface is HTTP/2's, always (`LWS_SERVER_OPTION_H2_PRIOR_KNOWLEDGE`).
     pub h2_only: bool,
     /// HTTP/2 on plain connections whose preface says so.
@@ -146,6 +148,8 @@ pub struct Vhost {
     pub port: Cell<u16>,
     /// wsi that refer to it.
     pub bound: Cell<usize>,
+    /// TLS of the connections that are made from it: there from the beginning, or later, or never.
+    pub client_tls: OnceCell<ClientTls>,
     /// Its sockets are being closed; it ends with its last wsi.
     pub going: Cell<bool>,
     /// It has ended: kept only so that stale pointers stay harmless.
@@ -157,8 +161,9 @@ pub struct Vhost {
 impl Vhost {
     /// A vhost that listens nowhere yet.
     #[must_use]
-    pub fn new(config: VhostConfig, tag: String) -> Rc<Self> {
+    pub fn new(mut config: VhostConfig, tag: String) -> Rc<Self> {
         Rc::new(Self {
+            client_tls: config.client_tls.take().map(OnceCell::from).unwrap_or_default(),
             config,
             listener: Cell::new(None),
             port: Cell::new(0),

@@ -13,12 +13,13 @@ use super::system::System;
 use super::types::*;
 use crate::engine::context::{Context, ContextConfig, CreateError};
 use crate::engine::dispatch::UserPtr;
+use crate::engine::system_roots::system_roots;
 use crate::engine::timer::SECOND;
 use crate::engine::vhost::{Listen, PlainOnTls, PrepareListener, Protocol, Vhost, VhostConfig, VhostTls};
 use crate::proto::h2::H2Settings;
 use crate::proto::http::header::HeaderLimits;
 use crate::proto::http::mount::{Mount, MountKind};
-use crate::proto::tls::{self, ClientAuth, Credentials, ServerOptions};
+use crate::proto::tls::{self, ClientAuth, ClientOptions, ClientTls, Credentials, LoadRoots, ServerOptions};
 
 type Info = lws_context_creation_info;
 type Result<T> = std::result::Result<T, CreateError>;
@@ -31,7 +32,6 @@ const OPTIONS_WITHOUT_EFFECT: u64 = LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME
     | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT
     | LWS_SERVER_OPTION_SSL_ECDH
     | LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX
-    | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS
     | LWS_SERVER_OPTION_VALIDATE_UTF8
     | LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN
     | LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND
@@ -55,7 +55,8 @@ const OPTIONS_HONOURED: u64 = LWS_SERVER_OPTION_REQUIRE_VALID_OPENSSL_CLIENT_CER
     | LWS_SERVER_OPTION_SKIP_PROTOCOL_INIT
     | LWS_SERVER_OPTION_HTTP_HEADERS_SECURITY_BEST_PRACTICES_ENFORCE
     | LWS_SERVER_OPTION_H2_PRIOR_KNOWLEDGE
-    | LWS_SERVER_OPTION_DISABLE_TLS_SESSION_CACHE;
+    | LWS_SERVER_OPTION_DISABLE_TLS_SESSION_CACHE
+    | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
 
 /// Options that are refused, and what for.
 const OPTIONS_REFUSED: [(u64, &str, &str); 12] = [
@@ -228,22 +229,18 @@ unsafe fn refuse_vhost_fields(info: &Info) -> Result<()> {
             "TLS handshakes are not limited",
         ),
         (number(info.ssl_info_event_mask), "ssl_info_event_mask", NOT_OPENSSL),
-        (pointer(info.client_ssl_private_key_password), "client_ssl_private_key_password", NO_CLIENT),
-        (string(info.client_ssl_cert_filepath), "client_ssl_cert_filepath", NO_CLIENT),
-        (pointer(info.client_ssl_cert_mem), "client_ssl_cert_mem", NO_CLIENT),
-        (string(info.client_ssl_private_key_filepath), "client_ssl_private_key_filepath", NO_CLIENT),
-        (pointer(info.client_ssl_key_mem), "client_ssl_key_mem", NO_CLIENT),
-        (string(info.client_ssl_ca_filepath), "client_ssl_ca_filepath", NO_CLIENT),
-        (pointer(info.client_ssl_ca_mem), "client_ssl_ca_mem", NO_CLIENT),
-        (string(info.client_ssl_cipher_list), "client_ssl_cipher_list", NO_CLIENT),
-        (string(info.client_tls_1_3_plus_cipher_list), "client_tls_1_3_plus_cipher_list", NO_CLIENT),
-        (number(info.ssl_client_options_set), "ssl_client_options_set", NO_CLIENT),
-        (number(info.ssl_client_options_clear), "ssl_client_options_clear", NO_CLIENT),
+        (string(info.client_ssl_cipher_list), "client_ssl_cipher_list", TLS_FIXED),
+        (string(info.client_tls_1_3_plus_cipher_list), "client_tls_1_3_plus_cipher_list", TLS_FIXED),
+        (number(info.ssl_client_options_set), "ssl_client_options_set", NOT_OPENSSL),
+        (number(info.ssl_client_options_clear), "ssl_client_options_clear", NOT_OPENSSL),
         (pointer(info.provided_client_ssl_ctx), "provided_client_ssl_ctx", NOT_OPENSSL),
         (number(info.connect_timeout_secs), "connect_timeout_secs", NO_CLIENT),
         (number(info.bind_iface), "bind_iface", "sockets are bound to addresses, not to devices"),
-        (number(info.tls_session_timeout), "tls_session_timeout", NO_CLIENT),
-        (number(info.tls_session_cache_max), "tls_session_cache_max", NO_CLIENT),
+        (
+            number(info.tls_session_timeout),
+            "tls_session_timeout",
+            "sessions can be resumed for as long as their servers say",
+        ),
         (string(info.listen_accept_role), "listen_accept_role", NO_RAW),
         (string(info.listen_accept_protocol), "listen_accept_protocol", NO_RAW),
         (
@@ -276,6 +273,7 @@ pub(super) unsafe fn vhost_config(info: &Info, context: Weak<Context>) -> Result
             table.iter().map(|protocol| make_protocol(protocol, info)).collect::<Result<Vec<_>>>()?;
         let listen = listen(info)?;
         let tls = vhost_tls(info)?;
+        let client_tls = client_tls(info)?;
         let option = |bits: u64| info.options & bits == bits;
         let iface = (!info.iface.is_null()).then(|| CStr::from_ptr(info.iface).into());
         let finalize = info.finalize.map(|finalize| {
@@ -299,6 +297,7 @@ pub(super) unsafe fn vhost_config(info: &Info, context: Weak<Context>) -> Result
             h2c: true,
             sts: tls.is_some() && option(LWS_SERVER_OPTION_STS),
             tls,
+            client_tls,
             mounts: mounts(info.mounts, &protocols)?,
             protocols,
             headers: pairs(info.headers, "headers")?,
@@ -588,68 +587,49 @@ unsafe fn vhost_tls(info: &Info) -> Result<Option<VhostTls>> {
     }
     // SAFETY: paths are C strings, memory blocks are as long as they say, by contract.
     unsafe {
-        let cert = bytes_of(
-            "ssl_cert_filepath",
-            info.ssl_cert_filepath,
-            info.server_ssl_cert_mem,
-            info.server_ssl_cert_mem_len,
+        let cert = Material::read(
+            &[("ssl_cert_filepath", info.ssl_cert_filepath)],
+            ("server_ssl_cert_mem", info.server_ssl_cert_mem, info.server_ssl_cert_mem_len),
         )?;
-        let key = bytes_of(
-            "ssl_private_key_filepath",
-            info.ssl_private_key_filepath,
-            info.server_ssl_private_key_mem,
-            info.server_ssl_private_key_mem_len,
+        let key = Material::read(
+            &[("ssl_private_key_filepath", info.ssl_private_key_filepath)],
+            (
+                "server_ssl_private_key_mem",
+                info.server_ssl_private_key_mem,
+                info.server_ssl_private_key_mem_len,
+            ),
         )?;
         let asks_for_certs = option(LWS_SERVER_OPTION_REQUIRE_VALID_OPENSSL_CLIENT_CERT)
             || option(LWS_SERVER_OPTION_PEER_CERT_NOT_REQUIRED);
         let ca = if asks_for_certs {
-            bytes_of(
-                "ssl_ca_filepath",
-                info.ssl_ca_filepath,
-                info.server_ssl_ca_mem,
-                info.server_ssl_ca_mem_len,
-            )?
+            let ca = Material::read(
+                &[("ssl_ca_filepath", info.ssl_ca_filepath)],
+                ("server_ssl_ca_mem", info.server_ssl_ca_mem, info.server_ssl_ca_mem_len),
+            )?;
+            needed(ca, "ssl_ca_filepath")?
         } else {
-            Vec::new()
+            Material::default()
         };
+        let (cert, key) = (needed(cert, "ssl_cert_filepath")?, needed(key, "ssl_private_key_filepath")?);
         let alpn = text(info.alpn);
         let password = text(info.ssl_private_key_password);
-        let identity =
-            Credentials { cert_chain: &cert, private_key: &key, key_password: password.as_deref() };
         let options = ServerOptions {
             alpn: alpn.as_deref().unwrap_or("h2,http/1.1"),
             client_auth: match (asks_for_certs, option(LWS_SERVER_OPTION_PEER_CERT_NOT_REQUIRED)) {
                 (false, _) => ClientAuth::None,
-                (true, true) => ClientAuth::Optional { ca: &ca },
-                (true, false) => ClientAuth::Required { ca: &ca },
+                (true, true) => ClientAuth::Optional { ca: &ca.bytes },
+                (true, false) => ClientAuth::Required { ca: &ca.bytes },
             },
             session_tickets: !option(LWS_SERVER_OPTION_DISABLE_TLS_SESSION_CACHE),
-            ..ServerOptions::new(identity)
+            ..ServerOptions::new(credentials(&cert, &key, password.as_deref()))
         };
-        let config = tls::server_config(&options).map_err(|error| {
-            // The member that was used: the path, or else the block of memory.
-            let blame = |path, by_path, by_memory| match text(path) {
-                Some(path) => CreateError::new(by_path, path, &error.reason),
-                None => CreateError::new(by_memory, "(memory)", &error.reason),
-            };
-            let (cert, key) = (info.ssl_cert_filepath, info.ssl_private_key_filepath);
-            match error.field {
-                tls::Field::Certificate => blame(cert, "ssl_cert_filepath", "server_ssl_cert_mem"),
-                tls::Field::PrivateKey => {
-                    blame(key, "ssl_private_key_filepath", "server_ssl_private_key_mem")
-                }
-                // The password itself is nobody's business.
-                tls::Field::KeyPassword => {
-                    let key = blame(key, "ssl_private_key_filepath", "server_ssl_private_key_mem");
-                    let reason = format!("{}; {} is '{}'", error.reason, key.field, key.value);
-                    CreateError::new("ssl_private_key_password", "(not shown)", reason)
-                }
-                tls::Field::ClientCa => blame(info.ssl_ca_filepath, "ssl_ca_filepath", "server_ssl_ca_mem"),
-                tls::Field::Alpn => {
-                    CreateError::new("alpn", text(info.alpn).unwrap_or_default(), error.reason)
-                }
-                _ => CreateError::new("options", format_args!("{:#x}", info.options), error.reason),
-            }
+        let config = tls::server_config(&options).map_err(|error| match error.field {
+            tls::Field::Certificate => cert.blame(error.reason),
+            tls::Field::PrivateKey => key.blame(error.reason),
+            tls::Field::KeyPassword => blame_password("ssl_private_key_password", &key, &error.reason),
+            tls::Field::ClientCa => ca.blame(error.reason),
+            tls::Field::Alpn => CreateError::new("alpn", text(info.alpn).unwrap_or_default(), error.reason),
+            _ => CreateError::new("options", format_args!("{:#x}", info.options), error.reason),
         })?;
         let plain = if option(LWS_SERVER_OPTION_REDIRECT_HTTP_TO_HTTPS) {
             PlainOnTls::Redirect
@@ -664,28 +644,149 @@ unsafe fn vhost_tls(info: &Info) -> Result<Option<VhostTls>> {
     }
 }
 
-/// A file's contents, or a block of memory.
-unsafe fn bytes_of(
-    field: &'static str,
-    path: *const c_char,
-    memory: *const c_void,
-    len: u32,
-) -> Result<Vec<u8>> {
-    // SAFETY: a C string, by contract.
-    if let Some(path) = unsafe { text(path) } {
-        return std::fs::read(&path).map_err(|error| CreateError::new(field, path, error));
-    }
-    if memory.is_null() {
-        return Err(CreateError::new(field, "NULL", "needed for TLS, and no memory block is given either"));
-    }
-    let memory = memory.cast::<u8>();
-    // SAFETY: a block of `len` bytes, or a C string where the length is left out, by contract.
-    let bytes = unsafe {
-        if len == 0 {
-            CStr::from_ptr(memory.cast()).to_bytes()
-        } else {
-            std::slice::from_raw_parts(memory, len as usize)
+/// The client side of a vhost's TLS, which there is with `LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT` only.
+///
+/// As in lws, a CA file is trusted beside the system's issuers and a CA in memory instead of them; and the members for
+/// servers stand in for those for clients on a vhost that is no TLS server.
+///
+/// # Safety
+/// `info` obeys the contract of `lws_create_vhost`.
+pub(super) unsafe fn client_tls(info: &Info) -> Result<Option<ClientTls>> {
+    let option = |bits: u64| info.options & bits == bits;
+    let serves = info.port != CONTEXT_PORT_NO_LISTEN
+        && !(info.ssl_cert_filepath.is_null() && info.server_ssl_cert_mem.is_null());
+    let or_servers =
+        |field, path: *const c_char| if serves { (field, std::ptr::null()) } else { (field, path) };
+    // SAFETY: paths are C strings, memory blocks are as long as they say, by contract.
+    unsafe {
+        if !option(LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT) {
+            const WHY: &str = "given without LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT";
+            refuse([
+                (text(info.client_ssl_ca_filepath), "client_ssl_ca_filepath", WHY),
+                (pointer(info.client_ssl_ca_mem), "client_ssl_ca_mem", WHY),
+                (text(info.client_ssl_cert_filepath), "client_ssl_cert_filepath", WHY),
+                (pointer(info.client_ssl_cert_mem), "client_ssl_cert_mem", WHY),
+                (text(info.client_ssl_private_key_filepath), "client_ssl_private_key_filepath", WHY),
+                (pointer(info.client_ssl_key_mem), "client_ssl_key_mem", WHY),
+                (pointer(info.client_ssl_private_key_password), "client_ssl_private_key_password", WHY),
+            ])?;
+            return Ok(None);
         }
-    };
-    Ok(bytes.to_vec())
+        let ca = Material::read(
+            &[
+                ("client_ssl_ca_filepath", info.client_ssl_ca_filepath),
+                or_servers("ssl_ca_filepath", info.ssl_ca_filepath),
+            ],
+            ("client_ssl_ca_mem", info.client_ssl_ca_mem, info.client_ssl_ca_mem_len),
+        )?;
+        let cert = Material::read(
+            &[
+                ("client_ssl_cert_filepath", info.client_ssl_cert_filepath),
+                or_servers("ssl_cert_filepath", info.ssl_cert_filepath),
+            ],
+            ("client_ssl_cert_mem", info.client_ssl_cert_mem, info.client_ssl_cert_mem_len),
+        )?;
+        let key = Material::read(
+            &[
+                ("client_ssl_private_key_filepath", info.client_ssl_private_key_filepath),
+                or_servers("ssl_private_key_filepath", info.ssl_private_key_filepath),
+            ],
+            ("client_ssl_key_mem", info.client_ssl_key_mem, info.client_ssl_key_mem_len),
+        )?;
+        let password = text(info.client_ssl_private_key_password);
+        let identity = match (cert, key) {
+            (Some(cert), Some(key)) => Some((cert, key)),
+            (Some(cert), None) => return Err(cert.blame("there is no private key for it")),
+            (None, Some(key)) => return Err(key.blame("there is no certificate for it")),
+            (None, None) => None,
+        };
+        let in_memory = ca.as_ref().is_some_and(|ca| ca.field == "client_ssl_ca_mem");
+        let system = !option(LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS) && !in_memory;
+        let ca = ca.unwrap_or_default();
+        if ca.bytes.is_empty() && !ca.field.is_empty() {
+            return Err(ca.blame("empty"));
+        }
+        let options = ClientOptions {
+            system_roots: system.then_some(system_roots as LoadRoots),
+            credentials: identity.as_ref().map(|(cert, key)| credentials(cert, key, password.as_deref())),
+            sessions: match info.tls_session_cache_max {
+                _ if option(LWS_SERVER_OPTION_DISABLE_TLS_SESSION_CACHE) => 0,
+                0 => ClientOptions::new(&[]).sessions,
+                most => most as usize,
+            },
+            ..ClientOptions::new(&ca.bytes)
+        };
+        let made = ClientTls::new(&options).map_err(|error| match (error.field, &identity) {
+            (tls::Field::ServerCa, _) => ca.blame(error.reason),
+            (tls::Field::Certificate, Some((cert, _))) => cert.blame(error.reason),
+            (tls::Field::PrivateKey, Some((_, key))) => key.blame(error.reason),
+            (tls::Field::KeyPassword, Some((_, key))) => {
+                blame_password("client_ssl_private_key_password", key, &error.reason)
+            }
+            _ => CreateError::new("options", format_args!("{:#x}", info.options), error.reason),
+        })?;
+        Ok(Some(made))
+    }
+}
+
+/// A certificate, or a key, and the member that it came from.
+#[derive(Default)]
+struct Material {
+    field: &'static str,
+    /// The path, or words in its place.
+    shown: String,
+    bytes: Vec<u8>,
+}
+
+impl Material {
+    /// The contents of the first file that is named, or else the block of memory, if there is one.
+    ///
+    /// # Safety
+    /// Paths are NULL or C strings, the block is NULL or as long as it says; without a length, a C string.
+    unsafe fn read(
+        paths: &[(&'static str, *const c_char)],
+        (field, memory, len): (&'static str, *const c_void, u32),
+    ) -> Result<Option<Self>> {
+        for &(field, path) in paths {
+            // SAFETY: the caller's promise.
+            let Some(path) = (unsafe { text(path) }) else { continue };
+            return match std::fs::read(&path) {
+                Ok(bytes) => Ok(Some(Self { field, shown: path, bytes })),
+                Err(error) => Err(CreateError::new(field, path, error)),
+            };
+        }
+        if memory.is_null() {
+            return Ok(None);
+        }
+        let memory = memory.cast::<u8>();
+        // SAFETY: the caller's promise.
+        let bytes = unsafe {
+            if len == 0 {
+                CStr::from_ptr(memory.cast()).to_bytes()
+            } else {
+                std::slice::from_raw_parts(memory, len as usize)
+            }
+        };
+        Ok(Some(Self { field, shown: "(memory)".to_owned(), bytes: bytes.to_vec() }))
+    }
+
+    fn blame(&self, reason: impl std::fmt::Display) -> CreateError {
+        CreateError::new(self.field, &self.shown, reason)
+    }
+}
+
+/// `material`, or a refusal that names `field`.
+fn needed(material: Option<Material>, field: &'static str) -> Result<Material> {
+    material
+        .ok_or_else(|| CreateError::new(field, "NULL", "needed for TLS, and no memory block is given either"))
+}
+
+fn credentials<'a>(cert: &'a Material, key: &'a Material, password: Option<&'a str>) -> Credentials<'a> {
+    Credentials { cert_chain: &cert.bytes, private_key: &key.bytes, key_password: password }
+}
+
+/// The password itself is nobody's business.
+fn blame_password(field: &'static str, key: &Material, reason: &str) -> CreateError {
+    let reason = format!("{reason}; {} is '{}'", key.field, key.shown);
+    CreateError::new(field, "(not shown)", reason)
 }

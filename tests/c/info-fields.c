@@ -72,23 +72,20 @@ static int stand_in;
 	}
 #define EACH(pointer, text, number) \
 	pointer(fops) pointer(extensions) pointer(token_limits) \
-	pointer(reject_service_keywords) pointer(client_ssl_cert_mem) pointer(client_ssl_key_mem) \
-	pointer(client_ssl_ca_mem) pointer(provided_client_ssl_ctx) \
+	pointer(reject_service_keywords) pointer(provided_client_ssl_ctx) \
 	text(log_filepath) text(ssl_cipher_list) text(ecdh_curve) text(tls1_3_plus_cipher_list) \
-	text(client_ssl_cert_filepath) text(client_ssl_private_key_filepath) text(client_ssl_ca_filepath) \
 	text(client_ssl_cipher_list) text(client_tls_1_3_plus_cipher_list) text(listen_accept_role) \
 	text(listen_accept_protocol) text(http_nsc_filepath) \
 	number(count_caps) number(smd_ttl_us) number(smd_queue_depth) number(http_proxy_port) \
 	number(ssl_options_set) number(ssl_options_clear) number(simultaneous_ssl_restriction) \
 	number(simultaneous_ssl_handshake_restriction) number(ssl_info_event_mask) \
 	number(ssl_client_options_set) number(ssl_client_options_clear) number(connect_timeout_secs) \
-	number(bind_iface) number(tls_session_timeout) number(tls_session_cache_max)
+	number(bind_iface) number(tls_session_timeout)
 
 EACH(POINTER, TEXT, NUMBER)
 
 /* their values may be secret */
 TEXT(http_proxy_address)
-TEXT(client_ssl_private_key_password)
 
 static void set_early_smd_cb(info_t *info)
 {
@@ -198,6 +195,42 @@ static void set_cert_mem(info_t *info)
 	info->server_ssl_private_key_mem = "nothing";
 }
 
+/* members of TLS clients: without the option that turns TLS on, and with it */
+#define CLIENT_PEM "-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n"
+#define CLIENT(member, bad) \
+	static void set_##member(info_t *info) \
+	{ \
+		info->member = bad; \
+	} \
+	static void set_tls_##member(info_t *info) \
+	{ \
+		info->options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT; \
+		info->member = bad; \
+	}
+CLIENT(client_ssl_ca_filepath, "/no/such.ca")
+CLIENT(client_ssl_cert_filepath, "/no/such.cert")
+CLIENT(client_ssl_private_key_filepath, "/no/such.key")
+CLIENT(client_ssl_ca_mem, CLIENT_PEM)
+CLIENT(client_ssl_cert_mem, CLIENT_PEM)
+CLIENT(client_ssl_key_mem, CLIENT_PEM)
+
+static void set_client_ssl_private_key_password(info_t *info)
+{
+	info->client_ssl_private_key_password = "secret";
+}
+
+static void set_client_wrong_file(info_t *info)
+{
+	info->options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+	info->client_ssl_ca_filepath = "/dev/null";
+}
+
+static void set_client_old_member(info_t *info)
+{
+	info->options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+	info->ssl_ca_filepath = "/no/such.ca";
+}
+
 static void set_require_cert(info_t *info)
 {
 	info->port = 0;
@@ -242,6 +275,20 @@ static const struct {
 	{ set_idle_policy, "retry_and_idle_policy", "(set)" },
 	{ set_http_proxy_address, "http_proxy_address", "(set)" },
 	{ set_client_ssl_private_key_password, "client_ssl_private_key_password", "(set)" },
+	{ set_client_ssl_ca_filepath, "client_ssl_ca_filepath", "/no/such.ca" },
+	{ set_client_ssl_cert_filepath, "client_ssl_cert_filepath", "/no/such.cert" },
+	{ set_client_ssl_private_key_filepath, "client_ssl_private_key_filepath", "/no/such.key" },
+	{ set_client_ssl_ca_mem, "client_ssl_ca_mem", "(set)" },
+	{ set_client_ssl_cert_mem, "client_ssl_cert_mem", "(set)" },
+	{ set_client_ssl_key_mem, "client_ssl_key_mem", "(set)" },
+	{ set_tls_client_ssl_ca_filepath, "client_ssl_ca_filepath", "/no/such.ca" },
+	{ set_tls_client_ssl_cert_filepath, "client_ssl_cert_filepath", "/no/such.cert" },
+	{ set_tls_client_ssl_private_key_filepath, "client_ssl_private_key_filepath", "/no/such.key" },
+	{ set_tls_client_ssl_ca_mem, "client_ssl_ca_mem", "(memory)" },
+	{ set_tls_client_ssl_cert_mem, "client_ssl_cert_mem", "(memory)" },
+	{ set_tls_client_ssl_key_mem, "client_ssl_key_mem", "(memory)" },
+	{ set_client_wrong_file, "client_ssl_ca_filepath", "/dev/null" },
+	{ set_client_old_member, "ssl_ca_filepath", "/no/such.ca" },
 	{ set_UNKNOWN, "options", "0x1000000000000000" },
 	{ set_push, "http2_settings", "[2] = 1" },
 	{ set_window, "http2_settings", "[4] = 2147483648" },

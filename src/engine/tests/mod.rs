@@ -309,6 +309,7 @@ impl Fixture {
             backlog: 64,
             share_port: false,
             tls: None,
+            client_tls: None,
             h2_only: false,
             h2c: true,
             protocols: vec![protocol("http")],
