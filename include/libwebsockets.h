@@ -1787,6 +1787,135 @@ typedef union lws_sockaddr46_u lws_sockaddr46;
 /// Bytes that the parts of a program share through the context.
 typedef struct lws_system_blob lws_system_blob_t;
 
+/// How to retry, and how to notice that a connection is dead.
+struct lws_retry_bo {
+    /// Delays in milliseconds, by try; the last one repeats.
+    const uint32_t *retry_ms_table;
+    /// How many delays.
+    uint16_t retry_ms_table_count;
+    /// After how many tries the failure is reported; `LWS_RETRY_CONCEAL_ALWAYS` for never.
+    uint16_t conceal_count;
+    /// Seconds without a sign of life after which a ping is sent; 0 for the default.
+    uint16_t secs_since_valid_ping;
+    /// Seconds without a sign of life after which the connection is closed; 0 for the default.
+    uint16_t secs_since_valid_hangup;
+    /// Up to how much is added to a delay at random, in percent.
+    uint8_t jitter_percent;
+};
+
+/// How to retry, and how to notice that a connection is dead.
+typedef struct lws_retry_bo lws_retry_bo_t;
+
+/// Takes a complete log line, NUL-terminated; called on the thread that logs.
+typedef void (*lws_log_emit_t)(int level, const char *line);
+
+/// Takes a complete log line of `len` bytes with its log context.
+typedef void (*lws_log_emit_cx_t)(struct lws_log_cx *cx, int level, const char *line, size_t len);
+
+/// The emitter of a log context: `emit_cx` if `lll_flags` has `LLLF_LOG_CONTEXT_AWARE`, else `emit`.
+union lws_log_cx_emit {
+    /// Takes lines.
+    lws_log_emit_t emit;
+    /// Takes lines with their log context.
+    lws_log_emit_cx_t emit_cx;
+};
+
+/// Something begins (`_new` is 1) or ceases (-1) to use the log context.
+typedef void (*lws_log_use_cx_t)(struct lws_log_cx *cx, int _new);
+
+/// Writes what comes before a log line about `obj`: at `*p`, up to `e`, advancing `*p`.
+typedef void (*lws_log_prepend_cx_t)(struct lws_log_cx *cx, void *obj, char **p, char *e);
+
+/// A log context: levels and destination of what concerns one context, vhost or connection. It must
+/// outlive whatever it is given to.
+struct lws_log_cx {
+    /// The emitter.
+    union lws_log_cx_emit u;
+    /// Told when a user comes or goes; may be NULL.
+    lws_log_use_cx_t refcount_cb;
+    /// What comes before each line; may be NULL.
+    lws_log_prepend_cx_t prepend;
+    /// The log context whose `prepend` comes before; may be NULL.
+    struct lws_log_cx *parent;
+    /// For the program.
+    void *opaque;
+    /// For the emitter: `lws_log_emit_cx_file()` keeps its fd here.
+    void *stg;
+    /// `LLL_*` and `LLLF_*`.
+    uint32_t lll_flags;
+    /// How many users there are; the library counts.
+    int32_t refcount;
+};
+
+/// A log context.
+typedef struct lws_log_cx lws_log_cx_t;
+
+/// What to connect to, and how. Zero it first. Strings are copied.
+struct lws_client_connect_info {
+    /// The context.
+    struct lws_context *context;
+    /// Host name or address to connect to.
+    const char *address;
+    /// Port.
+    int port;
+    /// `LCCSCF_*`.
+    int ssl_connection;
+    /// Path of the request, with arguments.
+    const char *path;
+    /// Value of the host header; NULL for none.
+    const char *host;
+    /// Value of the origin header; NULL for none.
+    const char *origin;
+    /// WebSocket subprotocols offered, comma separated; NULL for none.
+    const char *protocol;
+    /// WebSocket version, or -1 for the one there is.
+    int ietf_version_or_minus_one;
+    /// Becomes `user` of the wsi; not freed by the library. NULL: allocated.
+    void *userdata;
+    /// Not used.
+    const void *client_exts;
+    /// HTTP method, "RAW" for a raw socket, NULL for WebSocket.
+    const char *method;
+    /// The parent wsi, or NULL.
+    struct lws *parent_wsi;
+    /// Proxying: replace this in HTML.
+    const char *uri_replace_from;
+    /// Proxying: by this.
+    const char *uri_replace_to;
+    /// The vhost to use; NULL for the default.
+    struct lws_vhost *vhost;
+    /// Where to store the wsi before callbacks begin; set to NULL when it fails. May be NULL.
+    struct lws **pwsi;
+    /// Interface or address to bind, or NULL.
+    const char *iface;
+    /// Name of the local protocol to bind; NULL for `protocol`.
+    const char *local_protocol_name;
+    /// Protocols offered by ALPN, comma separated; NULL for the vhost's.
+    const char *alpn;
+    /// Not used.
+    struct lws_sequencer *seq;
+    /// The opaque user data of the wsi.
+    void *opaque_user_data;
+    /// Retry and liveness policy; NULL for the vhost's.
+    const lws_retry_bo_t *retry_and_idle_policy;
+    /// With `LCCSCF_H2_MANUAL_RXFLOW`: initial window in bytes.
+    int manual_initial_tx_credit;
+    /// Which system client certificate to use.
+    uint8_t sys_tls_client_cert;
+    /// IP priority, 0 to 6.
+    uint8_t priority;
+    /// Not used.
+    void *mqtt_cp;
+    /// Not used.
+    const char *fi_wsi_name;
+    /// Seconds an idle connection is kept for reuse; 0 for 5.
+    uint16_t keep_warm_secs;
+    /// Log context of the wsi; NULL for the vhost's.
+    lws_log_cx_t *log_cx;
+    /// Room for more; zero.
+    void *_unused[4];
+};
+
 /// Time and intervals in microseconds.
 typedef int64_t lws_usec_t;
 
@@ -1973,25 +2102,6 @@ struct lws_system_ops {
 /// What the system can do for the library.
 typedef struct lws_system_ops lws_system_ops_t;
 
-/// How to retry, and how to notice that a connection is dead.
-struct lws_retry_bo {
-    /// Delays in milliseconds, by try; the last one repeats.
-    const uint32_t *retry_ms_table;
-    /// How many delays.
-    uint16_t retry_ms_table_count;
-    /// After how many tries the failure is reported; `LWS_RETRY_CONCEAL_ALWAYS` for never.
-    uint16_t conceal_count;
-    /// Seconds without a sign of life after which a ping is sent; 0 for the default.
-    uint16_t secs_since_valid_ping;
-    /// Seconds without a sign of life after which the connection is closed; 0 for the default.
-    uint16_t secs_since_valid_hangup;
-    /// Up to how much is added to a delay at random, in percent.
-    uint8_t jitter_percent;
-};
-
-/// How to retry, and how to notice that a connection is dead.
-typedef struct lws_retry_bo lws_retry_bo_t;
-
 /// A doubly linked list. Zeroed means: empty.
 struct lws_dll2_owner {
     /// The last node, or NULL.
@@ -2141,50 +2251,6 @@ struct lws_plugin_evlib {
     /// The loop's operations.
     const struct lws_event_loop_ops *ops;
 };
-
-/// Takes a complete log line, NUL-terminated; called on the thread that logs.
-typedef void (*lws_log_emit_t)(int level, const char *line);
-
-/// Takes a complete log line of `len` bytes with its log context.
-typedef void (*lws_log_emit_cx_t)(struct lws_log_cx *cx, int level, const char *line, size_t len);
-
-/// The emitter of a log context: `emit_cx` if `lll_flags` has `LLLF_LOG_CONTEXT_AWARE`, else `emit`.
-union lws_log_cx_emit {
-    /// Takes lines.
-    lws_log_emit_t emit;
-    /// Takes lines with their log context.
-    lws_log_emit_cx_t emit_cx;
-};
-
-/// Something begins (`_new` is 1) or ceases (-1) to use the log context.
-typedef void (*lws_log_use_cx_t)(struct lws_log_cx *cx, int _new);
-
-/// Writes what comes before a log line about `obj`: at `*p`, up to `e`, advancing `*p`.
-typedef void (*lws_log_prepend_cx_t)(struct lws_log_cx *cx, void *obj, char **p, char *e);
-
-/// A log context: levels and destination of what concerns one context, vhost or connection. It must
-/// outlive whatever it is given to.
-struct lws_log_cx {
-    /// The emitter.
-    union lws_log_cx_emit u;
-    /// Told when a user comes or goes; may be NULL.
-    lws_log_use_cx_t refcount_cb;
-    /// What comes before each line; may be NULL.
-    lws_log_prepend_cx_t prepend;
-    /// The log context whose `prepend` comes before; may be NULL.
-    struct lws_log_cx *parent;
-    /// For the program.
-    void *opaque;
-    /// For the emitter: `lws_log_emit_cx_file()` keeps its fd here.
-    void *stg;
-    /// `LLL_*` and `LLLF_*`.
-    uint32_t lll_flags;
-    /// How many users there are; the library counts.
-    int32_t refcount;
-};
-
-/// A log context.
-typedef struct lws_log_cx lws_log_cx_t;
 
 /// How to make a context, and how to make a virtual host. Zero it first.
 ///
@@ -2500,72 +2566,6 @@ struct lws_filter_network_conn_args {
 
 /// What to adopt, and how.
 typedef struct lws_adopt_desc lws_adopt_desc_t;
-
-/// What to connect to, and how. Zero it first. Strings are copied.
-struct lws_client_connect_info {
-    /// The context.
-    struct lws_context *context;
-    /// Host name or address to connect to.
-    const char *address;
-    /// Port.
-    int port;
-    /// `LCCSCF_*`.
-    int ssl_connection;
-    /// Path of the request, with arguments.
-    const char *path;
-    /// Value of the host header; NULL for none.
-    const char *host;
-    /// Value of the origin header; NULL for none.
-    const char *origin;
-    /// WebSocket subprotocols offered, comma separated; NULL for none.
-    const char *protocol;
-    /// WebSocket version, or -1 for the one there is.
-    int ietf_version_or_minus_one;
-    /// Becomes `user` of the wsi; not freed by the library. NULL: allocated.
-    void *userdata;
-    /// Not used.
-    const void *client_exts;
-    /// HTTP method, "RAW" for a raw socket, NULL for WebSocket.
-    const char *method;
-    /// The parent wsi, or NULL.
-    struct lws *parent_wsi;
-    /// Proxying: replace this in HTML.
-    const char *uri_replace_from;
-    /// Proxying: by this.
-    const char *uri_replace_to;
-    /// The vhost to use; NULL for the default.
-    struct lws_vhost *vhost;
-    /// Where to store the wsi before callbacks begin; set to NULL when it fails. May be NULL.
-    struct lws **pwsi;
-    /// Interface or address to bind, or NULL.
-    const char *iface;
-    /// Name of the local protocol to bind; NULL for `protocol`.
-    const char *local_protocol_name;
-    /// Protocols offered by ALPN, comma separated; NULL for the vhost's.
-    const char *alpn;
-    /// Not used.
-    struct lws_sequencer *seq;
-    /// The opaque user data of the wsi.
-    void *opaque_user_data;
-    /// Retry and liveness policy; NULL for the vhost's.
-    const lws_retry_bo_t *retry_and_idle_policy;
-    /// With `LCCSCF_H2_MANUAL_RXFLOW`: initial window in bytes.
-    int manual_initial_tx_credit;
-    /// Which system client certificate to use.
-    uint8_t sys_tls_client_cert;
-    /// IP priority, 0 to 6.
-    uint8_t priority;
-    /// Not used.
-    void *mqtt_cp;
-    /// Not used.
-    const char *fi_wsi_name;
-    /// Seconds an idle connection is kept for reuse; 0 for 5.
-    uint16_t keep_warm_secs;
-    /// Log context of the wsi; NULL for the vhost's.
-    lws_log_cx_t *log_cx;
-    /// Room for more; zero.
-    void *_unused[4];
-};
 
 /// What the external poll callbacks (`LWS_CALLBACK_ADD_POLL_FD` …) get as `in`.
 struct lws_pollargs {
@@ -2994,6 +2994,118 @@ int lws_system_blob_get(lws_system_blob_t *b,
                         uint8_t *ptr,
                         size_t *len,
                         size_t ofs);
+
+/// Connects to a server, and asks `ccinfo.path` of it by `ccinfo.method`. Everything that `ccinfo` points to is copied.
+///
+/// Returns at once, with the wsi that stands for the request; what becomes of it is told to the callback of the local
+/// protocol (`local_protocol_name`, else `protocol`, else the vhost's first): `LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP` or
+/// `LWS_CALLBACK_CLIENT_CONNECTION_ERROR`, once. NULL, and NULL in `*pwsi`, when it failed already: nothing follows then, the
+/// reason is logged. `*pwsi` is set before any callback. On HTTP/2 the request moves to a wsi of its own, which callbacks get,
+/// while `*pwsi` stays with the connection.
+///
+/// Names are looked up without blocking; all addresses are tried, of both families (RFC 8305). Requests with
+/// `LCCSCF_PIPELINE` to the same server share a connection: as streams of HTTP/2, one after the other on HTTP/1.
+///
+/// `method` is any HTTP method. NULL (WebSocket), "RAW" and "MQTT" are refused, and so is what else in `ccinfo` is not
+/// honoured, with a log line that names it. NULL for NULL.
+///
+/// The caller guarantees:
+/// `ccinfo` is NULL or zeroed and then filled as its fields say. Service thread only.
+struct lws *lws_client_connect_via_info(const struct lws_client_connect_info *ccinfo);
+
+/// Reads what has come of an HTTP/1 answer's body into the buffer `*buf` of `*len` bytes, and raises
+/// `LWS_CALLBACK_RECEIVE_CLIENT_HTTP_READ` about what was read, without any chunk framing. Called in
+/// `LWS_CALLBACK_RECEIVE_CLIENT_HTTP`, or later: until then the server waits. What is not read at once is told of again.
+///
+/// Afterwards `*buf` points behind what was read, and `*len` is 0. Returns 0, also when there is nothing to read; -1 when the
+/// connection must go, which the callback returns on, and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `buf` and `len` are NULL or writable, `*buf` has room for `*len` bytes. Service
+/// thread only.
+int lws_http_client_read(struct lws *wsi,
+                         char **buf,
+                         int *len);
+
+/// The status of the answer that a client got; 0 before there is one, for anything that is no client, and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+uint32_t lws_http_client_http_response(struct lws *wsi);
+
+/// Says whether the client's request has a body still to be sent. Called in `LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER`,
+/// nonzero announces one, which is asked for by `LWS_CALLBACK_CLIENT_HTTP_WRITEABLE`; 0 says that what has been written is
+/// all of it. A body whose head gives no content-length goes in chunks on HTTP/1. NULL, and what is no client, is ignored.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+void lws_client_http_body_pending(struct lws *wsi,
+                                  int something_left_to_send);
+
+/// Writes the head of a part of the multipart body at `*p`, and moves `*p` behind it: the boundary, the part's `name`, and where
+/// they are not NULL its `filename` and `content_type`. NULL for `name` writes the end of the body. Quotes and line ends in
+/// the names are written as %22, %0D and %0A (as browsers do).
+///
+/// 0; nonzero when it does not fit before `end`, and then nothing is written; when the connection was not made with
+/// `LCCSCF_HTTP_MULTIPART_MIME`; and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; the texts are NULL or C strings; `*p` up to `end` is writable. Service thread only.
+int lws_client_http_multipart(struct lws *wsi,
+                              const char *name,
+                              const char *filename,
+                              const char *content_type,
+                              char **p,
+                              char *end);
+
+/// 1 when a redirect made a GET of the client's request (RFC 9110 §15.4), whose body must not be sent; else 0. 0 for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_http_is_redirected_to_get(struct lws *wsi);
+
+/// Frees an HTTP/2 client stream from timeouts: the server answers when it likes. Its request has been sent to its end already,
+/// if it has no body to come. 0; nonzero for what is no such stream, and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_h2_client_stream_long_poll_rxonly(struct lws *wsi);
+
+/// Credit of an HTTP/2 stream, in bytes.
+///
+/// `peer_to_us` is `LWSTXCR_US_TO_PEER` (0): returns what the peer takes now; `add` is ignored, only the peer can give more.
+/// `LWSTXCR_PEER_TO_US` (1), of a client with `LCCSCF_H2_MANUAL_RXFLOW`: `add` more bytes are taken from the server. With `add`
+/// 0 returns how many are taken now, else 0. Up to a window's worth may wait in memory: the server is let send that far, and
+/// the program is shown what it has granted. 0 for anything else, and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_wsi_tx_credit(struct lws *wsi,
+                      char peer_to_us,
+                      int add);
+
+/// Has a client with `LCCSCF_H2_MANUAL_RXFLOW` take `bump` more bytes from the server: `lws_wsi_tx_credit()`. `sid` is
+/// `LWS_H2_STREAM_SID`, or the stream's own number. 0; nonzero for another `sid`, for what grants nothing by hand, and NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_h2_update_peer_txcredit(struct lws *wsi,
+                                uint32_t sid,
+                                int bump);
+
+/// Bytes that the server may still send on a client stream with `LCCSCF_H2_MANUAL_RXFLOW`; 0 for anything else, and NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_h2_get_peer_txcredit_estimate(struct lws *wsi);
+
+/// Has the clients of a vhost connect through an HTTP proxy: `proxy` is `host:port`, with `user:password@` before it where it
+/// wants that, and perhaps `http://` before all. NULL or "" ends it. 0; -1 when it is not of that form, and for NULL.
+///
+/// The caller guarantees:
+/// `vhost` is NULL or a vhost of a live context; `proxy` is NULL or a C string. Service thread only.
+int lws_set_proxy(struct lws_vhost *vhost,
+                  const char *proxy);
 
 /// Returns the microseconds of the system's monotonic clock: the one that timers are set by.
 ///

@@ -90,13 +90,24 @@ impl Context {
             Role::Stream => self.leave_connection(wsi),
             _ => {}
         }
+        let client = wsi.client();
+        if let Some(client) = &client {
+            self.end_sharing(wsi, client);
+            self.tell_of_failure(wsi, client);
+        }
         if wsi.http.bound.replace(false) {
-            self.dispatch(wsi, Reason::HttpDropProtocol, Arg::Null);
+            let reason =
+                if client.is_some() { Reason::ClientHttpDropProtocol } else { Reason::HttpDropProtocol };
+            self.dispatch(wsi, reason, Arg::Null);
         }
         if wsi.announced.get() {
             self.stop_watching(wsi);
-            if wsi.role.get() != Role::Listen {
-                self.dispatch(wsi, Reason::ClosedHttp, Arg::Null);
+            let closed = match &client {
+                None => (wsi.role.get() != Role::Listen).then_some(Reason::ClosedHttp),
+                Some(client) => client.established.get().then_some(Reason::ClosedClientHttp),
+            };
+            if let Some(closed) = closed {
+                self.dispatch(wsi, closed, Arg::Null);
             }
         }
         let now = self.now();
@@ -130,7 +141,7 @@ impl Context {
     }
 
     /// Takes a stream off its connection's list.
-    fn leave_connection(&self, stream: &Wsi) {
+    pub(super) fn leave_connection(&self, stream: &Wsi) {
         let Some(connection) = stream.parent.get().and_then(|id| self.wsi(id)) else { return };
         let at = stream.stream_at.get();
         let moved = connection.with_net(|net| {
@@ -147,6 +158,12 @@ impl Context {
         let reset = stream
             .stream
             .with(|core| core.take().is_some_and(|core| !core.h2.is_ended() || core.h2.expects_body()));
+        if let Some(client) = stream.client() {
+            // One stream less may be one for the next in the queue.
+            client.stream.with(Option::take);
+            connection.with_net(|net| net.reset_due = true);
+            self.schedule(connection);
+        }
         if reset {
             connection.with_net(|net| net.reset_due = true);
             self.schedule(connection);

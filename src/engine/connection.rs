@@ -18,9 +18,10 @@ use super::ledger::Kind;
 use super::timer::Usec;
 use super::wsi::{Life, Wsi};
 use crate::engine::vhost::{PlainOnTls, Vhost};
+use crate::proto::h1::client::{BadResponse, ClientEvent, H1Client};
 use crate::proto::h1::{self, H1Server};
-use crate::proto::h2::{H2Server, PREFACE, WakeQueue};
-use crate::proto::tls::{ClientHello, Handshake, TlsServer, looks_like_tls};
+use crate::proto::h2::{H2Client, H2ClientSettings, H2Server, PREFACE, WakeQueue};
+use crate::proto::tls::{ClientHello, Handshake, Tls, TlsServer, looks_like_tls};
 use crate::util::byte_queue::{ByteQueue, Spares};
 use crate::util::slots::Id;
 
@@ -38,13 +39,17 @@ pub enum Speaks {
     H1(H1Server),
     /// HTTP/2.
     H2(Box<H2Server>),
+    /// HTTP/1.x, from the client's side.
+    H1Client(Box<H1Client>),
+    /// HTTP/2, from the client's side.
+    H2Client(Box<H2Client>),
 }
 
 /// What a connection is beside its descriptor.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the socket")]
 pub struct Net {
     /// TLS, when the bytes on the wire are not plain.
-    pub tls: Option<Box<TlsServer>>,
+    pub tls: Option<Box<Tls>>,
     /// TLS is expected, but the first bytes will tell.
     pub tls_pending: bool,
     /// Above TLS.
@@ -117,6 +122,7 @@ impl Net {
     pub fn pending(&self) -> usize {
         let protocol = match &self.speaks {
             Speaks::H2(h2) => h2.output_len(),
+            Speaks::H2Client(h2) => h2.output_len(),
             _ => 0,
         };
         self.tx.len() + protocol + self.tls.as_ref().map_or(0, |tls| tls.pending_output())
@@ -126,6 +132,7 @@ impl Net {
     fn unparsed(&self) -> usize {
         match &self.speaks {
             Speaks::H2(h2) => h2.input_len(),
+            Speaks::H2Client(h2) => h2.input_len(),
             _ => self.rx.len(),
         }
     }
@@ -134,6 +141,30 @@ impl Net {
     pub(super) fn h2(&mut self) -> Option<&mut H2Server> {
         match &mut self.speaks {
             Speaks::H2(h2) => Some(h2),
+            _ => None,
+        }
+    }
+
+    /// The HTTP/2 side of a client, if it is that.
+    pub(super) fn h2_client(&mut self) -> Option<&mut H2Client> {
+        match &mut self.speaks {
+            Speaks::H2Client(h2) => Some(h2),
+            _ => None,
+        }
+    }
+
+    /// The next thing that a client's HTTP/1 connection has received, if it is that.
+    pub(super) fn next_answer(&mut self) -> Option<Result<ClientEvent, BadResponse>> {
+        match &mut self.speaks {
+            Speaks::H1Client(parser) => Some(parser.poll(&mut self.rx)),
+            _ => None,
+        }
+    }
+
+    /// What it means to a client's HTTP/1 connection that nothing more comes.
+    pub(super) fn end_of_answers(&mut self) -> Option<Result<ClientEvent, BadResponse>> {
+        match &mut self.speaks {
+            Speaks::H1Client(parser) => Some(parser.eof()),
             _ => None,
         }
     }
@@ -156,7 +187,7 @@ impl Net {
     /// Whether it speaks HTTP/2.
     #[must_use]
     pub fn is_h2(&self) -> bool {
-        matches!(self.speaks, Speaks::H2(_))
+        matches!(self.speaks, Speaks::H2(_) | Speaks::H2Client(_))
     }
 
     /// Sends what it can; `false` when the socket failed.
@@ -166,8 +197,10 @@ impl Net {
         let mut socket = Socket { fd, blocked: false, moved: false };
         let sent = match (speaks, tls) {
             (Speaks::H2(h2), None) => h2.output(|out| send_plain(&mut socket, out)),
+            (Speaks::H2Client(h2), None) => h2.output(|out| send_plain(&mut socket, out)),
             (_, None) => send_plain(&mut socket, tx),
             (Speaks::H2(h2), Some(tls)) => h2.output(|out| send_tls(&mut socket, tls, out)),
+            (Speaks::H2Client(h2), Some(tls)) => h2.output(|out| send_tls(&mut socket, tls, out)),
             (_, Some(tls)) => send_tls(&mut socket, tls, tx),
         };
         self.blocked = socket.blocked;
@@ -245,7 +278,7 @@ fn send_plain(socket: &mut Socket<'_>, out: &mut ByteQueue) -> io::Result<()> {
 /// Ciphertext waiting in memory above which no more plaintext is encrypted.
 const CIPHERTEXT_AHEAD: usize = 64 * 1024;
 
-fn send_tls(socket: &mut Socket<'_>, tls: &mut TlsServer, out: &mut ByteQueue) -> io::Result<()> {
+fn send_tls(socket: &mut Socket<'_>, tls: &mut Tls, out: &mut ByteQueue) -> io::Result<()> {
     loop {
         if !out.is_empty() && !tls.is_handshaking() && tls.pending_output() < CIPHERTEXT_AHEAD {
             let n = out.len().min(CIPHERTEXT_AHEAD);
@@ -335,17 +368,21 @@ impl Context {
             };
             let received = match &mut net.speaks {
                 Speaks::H2(h2) => h2.receive(|inbound| tls.receive_into(wire, inbound, choose)),
+                Speaks::H2Client(h2) => h2.receive(|inbound| tls.receive_into(wire, inbound, choose)),
                 _ => tls.receive_into(wire, &mut net.rx, choose),
             };
             let progress = match received {
                 Ok(progress) => progress,
                 Err(error) => {
                     crate::log_info!("TLS with fd {}: {error}", wsi.raw_fd());
+                    if let Some(client) = wsi.client() {
+                        client.blame(format!("TLS: {error}"));
+                    }
                     return Read::Close;
                 }
             };
             net.eof |= progress.close_notify;
-            if progress.handshake == Handshake::Completed {
+            if progress.handshake == Handshake::Completed && !wsi.is_client() {
                 if tls.alpn() == Some(b"h2") {
                     net.start_h2(&vhost);
                 } else {
@@ -370,7 +407,7 @@ impl Context {
         wsi.with_net(|net| {
             net.tls_pending = false;
             if is_tls {
-                net.tls = Some(Box::new(TlsServer::with_spares(&net.spares)));
+                net.tls = Some(Box::new(Tls::Server(TlsServer::with_spares(&net.spares))));
             } else {
                 net.redirect_to_tls = plain == PlainOnTls::Redirect;
             }
@@ -458,7 +495,8 @@ impl Context {
 fn take_plain(net: &mut Net, vhost: &Vhost, fill: impl FnOnce(&mut BytesMut)) {
     match &mut net.speaks {
         Speaks::H2(h2) => h2.receive(fill),
-        Speaks::H1(_) => fill(&mut net.rx),
+        Speaks::H2Client(h2) => h2.receive(fill),
+        Speaks::H1(_) | Speaks::H1Client(_) => fill(&mut net.rx),
         Speaks::Unknown => {
             fill(&mut net.rx);
             let seen = net.rx.len().min(PREFACE.len());
@@ -480,6 +518,16 @@ impl Net {
         h2.receive(|inbound| *inbound = std::mem::take(&mut self.rx));
         self.wakes = Some(h2.wakes());
         self.speaks = Speaks::H2(Box::new(h2));
+    }
+
+    /// From here on a client's connection is HTTP/2, also what has been received already.
+    pub(super) fn start_h2_client(&mut self, vhost: &Vhost) {
+        let settings =
+            H2ClientSettings { max_header_list: vhost.h2.max_header_list, ..H2ClientSettings::default() };
+        let mut h2 = H2Client::new(&settings, &self.spares);
+        h2.receive(|inbound| *inbound = std::mem::take(&mut self.rx));
+        self.wakes = Some(h2.wakes());
+        self.speaks = Speaks::H2Client(Box::new(h2));
     }
 }
 

@@ -9,6 +9,7 @@ use std::rc::{Rc, Weak};
 
 use rustix::event::EventfdFlags;
 
+use super::client::resolve::Resolver;
 use super::dispatch::{Arg, UserPtr};
 use super::event_loop::{Admit, EventLoop, interest};
 use super::ledger::{Kind, Ledger};
@@ -42,6 +43,11 @@ pub struct ContextConfig {
     pub max_fds: usize,
     /// The policy of wsi whose vhost has none.
     pub retry: Rc<RetryPolicy>,
+    /// Time that a client has to connect, from the look-up of the name to the end of the TLS handshake
+    /// (`info.connect_timeout_secs`).
+    pub connect_timeout: Usec,
+    /// The origin header of clients has the program's text as it is, without a scheme before it.
+    pub raw_origin: bool,
     /// What the C API keeps beside the context.
     pub foreign: Box<dyn Any>,
 }
@@ -57,6 +63,8 @@ impl Default for ContextConfig {
             ah_idle: 10 * SECOND,
             max_fds: usize::MAX,
             retry: Rc::default(),
+            connect_timeout: 20 * SECOND,
+            raw_origin: false,
             foreign: Box::new(()),
         }
     }
@@ -141,13 +149,17 @@ pub struct Context {
     pub(super) blocks: Blocks,
     /// Response heads of HTTP/2 that were parsed lately.
     pub(super) heads: RefCell<BlockCache>,
+    /// Names being looked up for clients.
+    pub(super) resolver: Resolver,
+    /// Client connections that other requests may share.
+    pub(super) shared: RefCell<Vec<Id>>,
     pub(super) protocols_ready: Cell<bool>,
     ending: Cell<Ending>,
     wake: OwnedFd,
     standin: Id,
-    serials: [Cell<u64>; 5],
     /// The states of the system, as far as the program is told of them.
     pub system: OnceCell<Box<dyn SystemStates>>,
+    serials: [Cell<u64>; 6],
     /// Raised once when the context is over, before its memory goes.
     pub on_end: RefCell<Option<OnEnd>>,
 }
@@ -187,6 +199,8 @@ impl Context {
                 heads: RefCell::default(),
                 spares: Spares::default(),
                 blocks: Blocks::default(),
+                resolver: Resolver::default(),
+                shared: RefCell::default(),
                 protocols_ready: Cell::new(false),
                 ending: Cell::new(Ending::No),
                 wake,

@@ -54,9 +54,13 @@ pub enum Arg<'a> {
     },
     /// Room for the program to add response headers in.
     Headers(&'a Cell<HeaderRoom>),
+    /// Room for the program to add request headers in: `in` points at the pointer to it.
+    Handshake(&'a Cell<HeaderRoom>),
+    /// `in` points at a string, `len` is a number that goes with it.
+    Numbered(&'a CStr, usize),
 }
 
-/// The window `LWS_CALLBACK_ADD_HEADERS` writes in: `len` of `at..at + room` used afterwards.
+/// The window that callbacks which add headers write in: `len` of `at..at + room` used afterwards.
 #[derive(Clone, Copy, Debug)]
 pub struct HeaderRoom {
     /// Where the next header goes.

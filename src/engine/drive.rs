@@ -47,7 +47,9 @@ enum Step {
 impl Context {
     /// Drives a connection as far as it goes in this turn, then flushes it.
     pub(super) fn drive(&self, wsi: &Wsi) {
-        if wsi.driving.get() {
+        let client = wsi.client();
+        let is_drivable = || client.as_ref().is_none_or(|client| client.has_connection());
+        if wsi.driving.get() || !is_drivable() {
             return;
         }
         wsi.driving.set(true);
@@ -60,21 +62,26 @@ impl Context {
             (net.is_h2(), matches!(net.speaks, Speaks::Unknown), net.farewell != Farewell::No)
         });
         let more = match state {
-            None | Some((_, true, false)) => false,
+            None => false,
             Some((_, _, true)) => {
                 self.close_gently(wsi);
                 false
             }
-            Some((true, ..)) => self.drive_h2(wsi),
-            Some(_) => self.drive_h1(wsi),
+            Some((is_h2, is_unknown, _)) => match &client {
+                Some(client) => self.drive_client(wsi, client),
+                None if is_unknown => false,
+                None if is_h2 => self.drive_h2(wsi),
+                None => self.drive_h1(wsi),
+            },
         };
         wsi.driving.set(false);
-        if wsi.is_open() {
+        // A client that was redirected may be connecting anew.
+        if wsi.is_open() && is_drivable() {
             wsi.with_net(|net| {
                 net.more = more;
             });
             self.flush(wsi);
-            if !more {
+            if !more && client.is_none() {
                 self.rest(wsi);
             }
         }
@@ -358,7 +365,7 @@ impl Context {
         self.service_stream(connection, stream);
     }
 
-    fn take_ready(&self, wsi: &Wsi, batch: &mut Vec<Id>) {
+    pub(super) fn take_ready(&self, wsi: &Wsi, batch: &mut Vec<Id>) {
         wsi.with_net(|net| {
             batch.append(&mut net.ready);
             if let Some(wakes) = &net.wakes {
@@ -454,8 +461,13 @@ impl Context {
     }
 
     fn attach_ah(&self, wsi: &Wsi, table: HeaderTable) {
-        let bytes = table.memory();
         wsi.http.head_only.set(table.method() == Method::Head);
+        self.attach_answer(wsi, table);
+    }
+
+    /// The header table becomes the wsi's; also that of an answer which a client got.
+    pub(super) fn attach_answer(&self, wsi: &Wsi, table: HeaderTable) {
+        let bytes = table.memory();
         *wsi.http.ah.borrow_mut() = Some(Rc::new(table));
         wsi.http.ah_bytes.set(bytes);
         self.ledger.made(Kind::Ah, bytes);

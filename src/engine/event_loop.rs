@@ -47,6 +47,11 @@ pub trait EventLoop {
         Ok(())
     }
 
+    /// A client is about to open a socket (`check_client_connect_ok`).
+    fn may_connect(&self, _cx: &Context, _wsi: &Wsi) -> Result<(), Refused> {
+        Ok(())
+    }
+
     /// A descriptor is about to be used.
     fn admit(&self, cx: &Context, wsi: &Wsi, what: Admit) -> Result<(), Refused>;
 

@@ -8,7 +8,7 @@ use std::os::fd::BorrowedFd;
 
 use rustix::net::Shutdown;
 
-use super::connection::Net;
+use super::connection::{Net, Speaks};
 use super::context::Context;
 use super::timer::{SECOND, Timeout, Usec};
 use super::wsi::Wsi;
@@ -58,8 +58,10 @@ impl Net {
     /// The connection closes at once, by our own wish: the peer is told so, as far as the socket takes it.
     pub(super) fn last_words(&mut self, fd: BorrowedFd<'_>, now: Usec) {
         if self.farewell == Farewell::No && !self.dead && !self.eof {
-            if let Some(h2) = self.h2() {
-                h2.go_away();
+            match &mut self.speaks {
+                Speaks::H2(h2) => h2.go_away(),
+                Speaks::H2Client(h2) => h2.go_away(),
+                _ => {}
             }
             self.linger = false;
             self.take_leave(fd, now);

@@ -170,6 +170,11 @@ impl Context {
 /// Options of an accepted TCP socket; a unix socket has none and says so.
 fn prepare(fd: &OwnedFd, vhost: &Vhost) {
     let _ = sockopt::set_tcp_nodelay(fd, true);
+    set_tcp_keepalive(fd, vhost);
+}
+
+/// TCP keep-alive as the vhost has it.
+pub(super) fn set_tcp_keepalive(fd: &OwnedFd, vhost: &Vhost) {
     if let Some((idle, probes, between)) = vhost.tcp_keepalive {
         let _ = sockopt::set_socket_keepalive(fd, true);
         let _ = sockopt::set_tcp_keepidle(fd, std::time::Duration::from_secs(idle.into()));
@@ -244,7 +249,7 @@ fn bind_address(port: u16, iface: Option<&str>, ipv4_only: bool) -> Result<Socke
 }
 
 /// The first address of a network interface, IPv4 preferred, as the kernel lists them.
-fn interface_address(name: &str, ipv4_only: bool) -> Option<IpAddr> {
+pub(super) fn interface_address(name: &str, ipv4_only: bool) -> Option<IpAddr> {
     let addresses = if_addrs::get_if_addrs().ok()?;
     let mut of_it =
         addresses.iter().filter(|interface| interface.name == name).map(|interface| interface.addr.ip());

@@ -1,8 +1,10 @@
 //! The engine: contexts, vhosts, connections, timers, dispatch. Knows sockets, never C.
 //!
 //! Read in this order: [`wsi`] (what everything is about), [`dispatch`] (how user code is called), [`service`] (a turn of
-//! the loop), [`connection`] and [`drive`] (bytes in, callbacks, bytes out), [`http`] (a request), [`mod@write`], [`close`].
+//! the loop), [`connection`] and [`drive`] (bytes in, callbacks, bytes out), [`http`] (a request), [`mod@write`], [`close`]. [`client`] is the other side of it:
+//! connections that are made, not accepted.
 
+pub mod client;
 pub mod close;
 pub mod connection;
 pub mod context;

@@ -5,6 +5,8 @@
 #[repr(u32)]
 #[expect(missing_docs, reason = "each is documented with the C enum it equals")]
 pub enum Reason {
+    ClientConnectionError = 1,
+    ClientFilterPreEstablish = 2,
     ClosedHttp = 5,
     Http = 12,
     HttpBody = 13,
@@ -14,6 +16,7 @@ pub enum Reason {
     FilterNetworkConnection = 17,
     FilterHttpConnection = 18,
     ServerNewClientInstantiated = 19,
+    ClientAppendHandshakeHeader = 24,
     ProtocolInit = 27,
     ProtocolDestroy = 28,
     WsiCreate = 29,
@@ -24,13 +27,24 @@ pub enum Reason {
     ChangeModePollFd = 34,
     LockPoll = 35,
     UnlockPoll = 36,
+    EstablishedClientHttp = 44,
+    ClosedClientHttp = 45,
+    ReceiveClientHttp = 46,
+    CompletedClientHttp = 47,
+    ReceiveClientHttpRead = 48,
     HttpBindProtocol = 49,
     HttpDropProtocol = 50,
     CheckAccessRights = 51,
     AddHeaders = 53,
+    ClientHttpWriteable = 57,
+    OpensslPerformServerCertVerification = 58,
     ChildClosing = 69,
     EventWaitCancelled = 71,
     Timer = 73,
+    ClientHttpDropProtocol = 76,
+    ClientHttpBindProtocol = 85,
+    ClientHttpRedirect = 104,
+    Connecting = 105,
 }
 
 impl Reason {
@@ -39,7 +53,10 @@ impl Reason {
     pub fn is_of_the_end(self) -> bool {
         matches!(
             self,
-            Self::ClosedHttp
+            Self::ClientConnectionError
+                | Self::ClosedHttp
+                | Self::ClosedClientHttp
+                | Self::ClientHttpDropProtocol
                 | Self::HttpDropProtocol
                 | Self::WsiDestroy
                 | Self::ChildClosing

@@ -108,6 +108,7 @@ impl Context {
             Role::Pipe => self.service_pipe(wsi),
             Role::Listen => self.accept(wsi),
             Role::Connection => self.service_connection(wsi, revents),
+            Role::Attempt => self.service_attempt(wsi),
             Role::Stream | Role::Standin => {}
         }
     }
@@ -117,11 +118,16 @@ impl Context {
         // Empty when another turn has read it: nothing to tell then.
         if let Some(Ok(_)) = pipe.with_fd(|fd| rustix::io::read(fd, &mut count)) {
             self.init_protocols();
+            self.take_found_addresses();
             self.tell_all_protocols(Reason::EventWaitCancelled);
         }
     }
 
     fn service_connection(&self, wsi: &Wsi, revents: i16) {
+        if wsi.is_client() && self.is_connecting(wsi) {
+            self.service_attempt(wsi);
+            return;
+        }
         if wsi.driving.get() {
             // A callback of this very connection services it again. The drive above will see to it, and asks for events
             // anew at its end; until then they would only spin the nested loop.
@@ -325,6 +331,12 @@ impl Context {
 
     /// A wsi's timeout has passed.
     pub(super) fn timed_out(&self, wsi: &Wsi, why: Timeout) {
+        if let Some(client) =
+            wsi.client().filter(|_| !matches!(why, Timeout::FlushBeforeClose | Timeout::Linger))
+        {
+            self.client_timed_out(wsi, &client, why);
+            return;
+        }
         match why {
             Timeout::None => {}
             Timeout::AcceptPause => self.set_interest(wsi, interest::READ),

@@ -61,6 +61,10 @@ pub enum Timeout {
     FlushBeforeClose,
     /// The peer is reading our last words.
     Linger,
+    /// The program wants no timeout on it.
+    Never,
+    /// A client is looking its server up, connecting, or making TLS.
+    Connect,
     /// The program's own (`lws_set_timeout`), with its `enum pending_timeout` value.
     User(u32),
     /// The program wants it closed as soon as the loop is reached (`LWS_TO_KILL_ASYNC`): nothing revokes that.
@@ -133,6 +137,8 @@ pub struct Deadlines {
     timer_at: Cell<Usec>,
     /// When output that the peer does not take is given up.
     stall_at: Cell<Usec>,
+    /// When a client's connect attempts get company.
+    race_at: Cell<Usec>,
     /// The earliest heap entry of this wsi.
     armed: Cell<Usec>,
 }
@@ -144,6 +150,7 @@ impl Default for Deadlines {
             timeout_at: Cell::new(NEVER),
             timer_at: Cell::new(NEVER),
             stall_at: Cell::new(NEVER),
+            race_at: Cell::new(NEVER),
             armed: Cell::new(NEVER),
         }
     }
@@ -151,7 +158,7 @@ impl Default for Deadlines {
 
 impl Deadlines {
     fn next(&self) -> Usec {
-        self.timeout_at.get().min(self.timer_at.get()).min(self.stall_at.get())
+        self.timeout_at.get().min(self.timer_at.get()).min(self.stall_at.get()).min(self.race_at.get())
     }
 
     /// Forgets everything: the wsi starts or ends.
@@ -160,12 +167,13 @@ impl Deadlines {
         self.timeout_at.set(NEVER);
         self.timer_at.set(NEVER);
         self.stall_at.set(NEVER);
+        self.race_at.set(NEVER);
         self.armed.set(NEVER);
     }
 
     /// Whether the program set the timeout that runs.
     fn is_programs(&self) -> bool {
-        matches!(self.timeout.get(), Timeout::User(_) | Timeout::Killed)
+        matches!(self.timeout.get(), Timeout::User(_) | Timeout::Killed | Timeout::Never)
     }
 }
 
@@ -177,7 +185,11 @@ impl Context {
             return;
         }
         wsi.deadlines.timeout.set(why);
-        let at = if why == Timeout::None { NEVER } else { self.now().saturating_add(after) };
+        let at = if matches!(why, Timeout::None | Timeout::Never) {
+            NEVER
+        } else {
+            self.now().saturating_add(after)
+        };
         self.account_deadline(wsi, || wsi.deadlines.timeout_at.set(at));
     }
 
@@ -213,6 +225,12 @@ impl Context {
         }
         let at = if waits { self.now().saturating_add(self.config.timeout) } else { NEVER };
         self.account_deadline(wsi, || wsi.deadlines.stall_at.set(at));
+    }
+
+    /// Sets or (with `None`) ends the time after which a client tries another address beside those it is trying.
+    pub(super) fn set_race_deadline(&self, wsi: &Wsi, after: Option<Usec>) {
+        let at = after.map_or(NEVER, |after| self.now().saturating_add(after));
+        self.account_deadline(wsi, || wsi.deadlines.race_at.set(at));
     }
 
     /// Ends all, when the wsi is freed.
@@ -272,6 +290,10 @@ impl Context {
             if wsi.is_open() && self.dispatch(wsi, Reason::Timer, Arg::Null) != 0 {
                 self.close(wsi);
             }
+        }
+        if wsi.is_open() && deadlines.race_at.get() <= now {
+            self.set_race_deadline(wsi, None);
+            self.race(wsi);
         }
         if wsi.is_open() && deadlines.stall_at.get() <= now {
             self.stalled(wsi, now);

@@ -80,6 +80,17 @@ pub struct VhostTls {
     pub plain: PlainOnTls,
 }
 
+/// Where the clients of a vhost connect through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxy {
+    /// Name or number.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// `user:password` in base64, for `proxy-authorization: basic`.
+    pub credentials: Option<String>,
+}
+
 /// What is raised when a vhost has ended.
 pub type Finalize = Box<dyn Fn(&Vhost)>;
 
@@ -101,6 +112,12 @@ pub struct VhostConfig {
     pub tls: Option<VhostTls>,
     /// TLS of the connections that are made from it; [`Vhost::client_tls`] has it afterwards.
     pub client_tls: Option<ClientTls>,
+    /// Clients connect by IPv4 only (`LWS_SERVER_OPTION_DISABLE_IPV6`).
+    pub ipv4_only: bool,
+    /// Protocols that clients offer by ALPN where they do not say themselves.
+    pub client_alpn: Vec<Vec<u8>>,
+    /// The proxy that clients connect through.
+    pub proxy: RefCell<Option<Proxy>>,
     /// Preface is HTTP/2's, always (`LWS_SERVER_OPTION_H2_PRIOR_KNOWLEDGE`).
     pub h2_only: bool,
     /// HTTP/2 on plain connections whose preface says so.

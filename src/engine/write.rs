@@ -67,6 +67,13 @@ pub enum WriteError {
         /// Bytes given.
         given: usize,
     },
+    /// The request's body ends before the length that its head promised.
+    TooLittle {
+        /// Bytes still promised.
+        missing: u64,
+    },
+    /// The request has been sent to its end.
+    RequestOver,
     /// The stream was reset, or is over.
     Stream(String),
 }
@@ -81,6 +88,10 @@ impl std::fmt::Display for WriteError {
             Self::TooMuch { promised, given } => {
                 write!(f, "{given} bytes of body where content-length leaves {promised}")
             }
+            Self::TooLittle { missing } => {
+                write!(f, "the body ends {missing} bytes before its content-length")
+            }
+            Self::RequestOver => write!(f, "the request has been sent to its end"),
             Self::Stream(why) => write!(f, "{why}"),
         }
     }
@@ -103,6 +114,11 @@ impl Context {
     pub fn write(&self, wsi: &Wsi, bytes: &[u8], mode: Mode) -> Result<usize, WriteError> {
         if !wsi.is_open() {
             return Err(WriteError::Gone);
+        }
+        if let Some(client) = wsi.client() {
+            self.write_client(wsi, &client, bytes, mode)?;
+            self.mark_ready(wsi);
+            return Ok(bytes.len());
         }
         match (wsi.role.get(), mode.what) {
             (Role::Stream, What::Headers) => self.write_stream_head(wsi, bytes, mode)?,

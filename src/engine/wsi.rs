@@ -10,6 +10,7 @@ use std::rc::{Rc, Weak};
 
 use bytes::Bytes;
 
+use super::client::Client;
 use super::connection::Net;
 use super::context::Context;
 use super::dispatch::{Core, UserPtr};
@@ -48,6 +49,8 @@ pub enum Role {
     Connection,
     /// A stream of an HTTP/2 connection.
     Stream,
+    /// A socket that races that of a connecting client, which is its parent.
+    Attempt,
 }
 
 /// How far a request has come.
@@ -170,6 +173,8 @@ pub struct Wsi {
     pub retry: RefCell<Option<Rc<RetryPolicy>>>,
     /// Deadlines.
     pub deadlines: Deadlines,
+    /// What a client has beside.
+    client: RefCell<Option<Rc<Client>>>,
     /// The connection's transport and protocol.
     net: Core<Option<Box<Net>>>,
     /// The connection's driver is on the stack; a nested service leaves it alone.
@@ -227,6 +232,7 @@ impl Wsi {
         self.announced.set(false);
         self.retry.take();
         self.deadlines.reset();
+        self.client.take();
         self.net.with(Option::take);
         self.stream.with(Option::take);
         self.driving.set(false);
@@ -294,7 +300,32 @@ impl Wsi {
 
     /// Makes it a connection.
     pub fn set_net(&self, net: Net) {
-        self.net.with(|slot| *slot = Some(Box::new(net)));
+        self.put_net(Box::new(net));
+    }
+
+    /// Makes it the connection that another wsi was.
+    pub fn put_net(&self, net: Box<Net>) {
+        self.net.with(|slot| *slot = Some(net));
+    }
+
+    /// Takes the connection away, to be dropped or to be another wsi's.
+    pub fn take_net(&self) -> Option<Box<Net>> {
+        self.net.with(Option::take)
+    }
+
+    /// Makes it a client.
+    pub fn set_client(&self, client: Option<Rc<Client>>) {
+        self.client.replace(client);
+    }
+
+    /// What it has as a client; `None` for what was accepted.
+    pub fn client(&self) -> Option<Rc<Client>> {
+        self.client.borrow().clone()
+    }
+
+    /// Whether it was made, not accepted.
+    pub fn is_client(&self) -> bool {
+        self.client.borrow().is_some()
     }
 
     /// Opens a connection's core; `None` for anything else.
@@ -325,6 +356,15 @@ impl Wsi {
         let now = session.as_ref().map_or(0, Zeroed::len);
         let before = self.session.replace(session).map_or(0, |old| old.len());
         (before, now)
+    }
+
+    /// Another wsi goes on with what the program has bound to this one.
+    pub fn move_session_to(&self, heir: &Self) {
+        heir.session.replace(self.session.take());
+        heir.user.set(self.user.replace(std::ptr::null_mut()));
+        heir.opaque.set(self.opaque.get());
+        heir.retry.replace(self.retry.borrow().clone());
+        heir.http.bound.set(self.http.bound.replace(false));
     }
 
     /// Whether it has session memory.
@@ -370,6 +410,8 @@ impl Wsi {
                         vhost.map_or_else(String::new, |vhost| vhost.name.clone())
                     )
                 }
+                Role::Attempt => format!("[wsicli|{serial}|attempt]"),
+                Role::Connection | Role::Stream if self.is_client() => self.client_tag(),
                 Role::Connection => format!("[wsisrv|{serial}|adopted]"),
                 Role::Stream => {
                     let stream = self.stream.with(|core| core.as_ref().map_or(0, |core| core.h2.id()));
@@ -379,6 +421,16 @@ impl Wsi {
             *self.tag.borrow_mut() = CString::new(text.replace('\0', "")).ok();
         }
         show(self.tag.borrow().as_deref().unwrap_or(c"[wsi]"))
+    }
+
+    fn client_tag(&self) -> String {
+        let serial = self.serial.get();
+        let vhost = self.vhost().map_or_else(String::new, |vhost| vhost.name.clone());
+        let version = if self.is_stream() { "h2" } else { "h1" };
+        let target = self.client().map(|client| client.target.borrow().clone());
+        target.map_or_else(String::new, |target| {
+            format!("[wsicli|{serial}|{}/{version}/{vhost}/{}]", target.method, target.address)
+        })
     }
 
     /// [`Wsi::with_tag`] as text.

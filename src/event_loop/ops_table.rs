@@ -79,6 +79,11 @@ impl EventLoop for OpsTable {
             .map_or(Ok(()), |op| admitted(unsafe { op(context_ptr(cx), self.foreign_loop, TSI) }))
     }
 
+    fn may_connect(&self, _cx: &Context, wsi: &Wsi) -> Result<(), Refused> {
+        // SAFETY: the contract of `new`.
+        self.ops().check_client_connect_ok.map_or(Ok(()), |op| admitted(unsafe { op(wsi_ptr(wsi)) }))
+    }
+
     fn admit(&self, _cx: &Context, wsi: &Wsi, what: Admit) -> Result<(), Refused> {
         let op = match what {
             Admit::Listen => self.ops().init_vhost_listen_wsi,

@@ -45,6 +45,8 @@ impl Callback for CCallback {
             }
             Arg::Access { path, mask } => self.invoke_with_access(call, path, mask),
             Arg::Headers(window) => self.invoke_with_room(call, window),
+            Arg::Handshake(window) => self.invoke_with_pointer(call, window),
+            Arg::Numbered(text, number) => self.invoke(call, user, text.as_ptr().cast_mut().cast(), number),
             Arg::Peer { address, fd } => self.invoke_with_peer(call, address, fd),
         }
     }
@@ -79,6 +81,22 @@ impl CCallback {
             result
         } else {
             crate::log_err!("ADD_HEADERS: the callback wrote beyond the room it was given");
+            -1
+        }
+    }
+
+    fn invoke_with_pointer(&self, call: &Call<'_>, window: &Cell<HeaderRoom>) -> i32 {
+        let HeaderRoom { at, room } = window.get();
+        let mut end = at;
+        let result = self.invoke(call, call.user.cast(), from_mut(&mut end).cast(), room);
+        let used = (end as usize).wrapping_sub(at as usize);
+        if used <= room {
+            window.set(HeaderRoom { at: end, room: room - used });
+            result
+        } else {
+            crate::log_err!(
+                "CLIENT_APPEND_HANDSHAKE_HEADER: the callback wrote beyond the room it was given"
+            );
             -1
         }
     }
@@ -150,4 +168,23 @@ const _: () = {
     assert!(Reason::ChildClosing as u32 == c::LWS_CALLBACK_CHILD_CLOSING as u32);
     assert!(Reason::EventWaitCancelled as u32 == c::LWS_CALLBACK_EVENT_WAIT_CANCELLED as u32);
     assert!(Reason::Timer as u32 == c::LWS_CALLBACK_TIMER as u32);
+    assert!(Reason::ClientConnectionError as u32 == c::LWS_CALLBACK_CLIENT_CONNECTION_ERROR as u32);
+    assert!(Reason::ClientFilterPreEstablish as u32 == c::LWS_CALLBACK_CLIENT_FILTER_PRE_ESTABLISH as u32);
+    assert!(
+        Reason::ClientAppendHandshakeHeader as u32 == c::LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER as u32
+    );
+    assert!(Reason::EstablishedClientHttp as u32 == c::LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP as u32);
+    assert!(Reason::ClosedClientHttp as u32 == c::LWS_CALLBACK_CLOSED_CLIENT_HTTP as u32);
+    assert!(Reason::ReceiveClientHttp as u32 == c::LWS_CALLBACK_RECEIVE_CLIENT_HTTP as u32);
+    assert!(Reason::CompletedClientHttp as u32 == c::LWS_CALLBACK_COMPLETED_CLIENT_HTTP as u32);
+    assert!(Reason::ReceiveClientHttpRead as u32 == c::LWS_CALLBACK_RECEIVE_CLIENT_HTTP_READ as u32);
+    assert!(Reason::ClientHttpWriteable as u32 == c::LWS_CALLBACK_CLIENT_HTTP_WRITEABLE as u32);
+    assert!(
+        Reason::OpensslPerformServerCertVerification as u32
+            == c::LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION as u32
+    );
+    assert!(Reason::ClientHttpDropProtocol as u32 == c::LWS_CALLBACK_CLIENT_HTTP_DROP_PROTOCOL as u32);
+    assert!(Reason::ClientHttpBindProtocol as u32 == c::LWS_CALLBACK_CLIENT_HTTP_BIND_PROTOCOL as u32);
+    assert!(Reason::ClientHttpRedirect as u32 == c::LWS_CALLBACK_CLIENT_HTTP_REDIRECT as u32);
+    assert!(Reason::Connecting as u32 == c::LWS_CALLBACK_CONNECTING as u32);
 };

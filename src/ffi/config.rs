@@ -6,6 +6,7 @@ use std::rc::{Rc, Weak};
 
 use super::blob::Blobs;
 use super::callback::CCallback;
+use super::client::{alpn_list, parse_proxy};
 use super::handle::{CContext, CVhost, LogCx, text};
 use super::privileges::Privileges;
 use super::retry;
@@ -15,7 +16,9 @@ use crate::engine::context::{Context, ContextConfig, CreateError};
 use crate::engine::dispatch::UserPtr;
 use crate::engine::system_roots::system_roots;
 use crate::engine::timer::SECOND;
-use crate::engine::vhost::{Listen, PlainOnTls, PrepareListener, Protocol, Vhost, VhostConfig, VhostTls};
+use crate::engine::vhost::{
+    Listen, PlainOnTls, PrepareListener, Protocol, Proxy, Vhost, VhostConfig, VhostTls,
+};
 use crate::proto::h2::H2Settings;
 use crate::proto::http::header::HeaderLimits;
 use crate::proto::http::mount::{Mount, MountKind};
@@ -55,22 +58,18 @@ const OPTIONS_HONOURED: u64 = LWS_SERVER_OPTION_REQUIRE_VALID_OPENSSL_CLIENT_CER
     | LWS_SERVER_OPTION_SKIP_PROTOCOL_INIT
     | LWS_SERVER_OPTION_HTTP_HEADERS_SECURITY_BEST_PRACTICES_ENFORCE
     | LWS_SERVER_OPTION_H2_PRIOR_KNOWLEDGE
+    | LWS_SERVER_OPTION_JUST_USE_RAW_ORIGIN
     | LWS_SERVER_OPTION_DISABLE_TLS_SESSION_CACHE
     | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
 
 /// Options that are refused, and what for.
-const OPTIONS_REFUSED: [(u64, &str, &str); 12] = [
+const OPTIONS_REFUSED: [(u64, &str, &str); 11] = [
     (LWS_SERVER_OPTION_LIBEV, "LWS_SERVER_OPTION_LIBEV", NO_EVENT_LIB),
     (LWS_SERVER_OPTION_LIBUV, "LWS_SERVER_OPTION_LIBUV", NO_EVENT_LIB),
     (LWS_SERVER_OPTION_LIBEVENT, "LWS_SERVER_OPTION_LIBEVENT", NO_EVENT_LIB),
     (LWS_SERVER_OPTION_GLIB, "LWS_SERVER_OPTION_GLIB", NO_EVENT_LIB),
     (LWS_SERVER_OPTION_SDEVENT, "LWS_SERVER_OPTION_SDEVENT", NO_EVENT_LIB),
     (LWS_SERVER_OPTION_ULOOP, "LWS_SERVER_OPTION_ULOOP", NO_EVENT_LIB),
-    (
-        LWS_SERVER_OPTION_JUST_USE_RAW_ORIGIN,
-        "LWS_SERVER_OPTION_JUST_USE_RAW_ORIGIN",
-        "there is no client yet",
-    ),
     (LWS_SERVER_OPTION_FALLBACK_TO_RAW, "LWS_SERVER_OPTION_FALLBACK_TO_RAW", NO_RAW),
     (LWS_SERVER_OPTION_ONLY_RAW, "LWS_SERVER_OPTION_ONLY_RAW", NO_RAW),
     (
@@ -114,6 +113,12 @@ pub(super) unsafe fn context_config(info: &Info, event_lib_pt: usize) -> Result<
             0 => usize::MAX,
             n => n,
         },
+        connect_timeout: if info.connect_timeout_secs == 0 {
+            defaults.connect_timeout
+        } else {
+            u64::from(info.connect_timeout_secs) * SECOND
+        },
+        raw_origin: info.options & LWS_SERVER_OPTION_JUST_USE_RAW_ORIGIN != 0,
         max_fds: if info.fd_limit_per_thread == 0 { usize::MAX } else { info.fd_limit_per_thread as usize },
         service_buffer: if info.pt_serv_buf_size == 0 {
             defaults.service_buffer
@@ -205,8 +210,6 @@ unsafe fn refuse_vhost_fields(info: &Info) -> Result<()> {
     refuse([
         (pointer(info.extensions), "extensions", "there is no WebSocket yet"),
         (pointer(info.token_limits), "token_limits", "use max_http_header_data"),
-        (pointer(info.http_proxy_address), "http_proxy_address", NO_CLIENT),
-        (number(info.http_proxy_port), "http_proxy_port", NO_CLIENT),
         (
             pointer(info.reject_service_keywords),
             "reject_service_keywords",
@@ -234,7 +237,6 @@ unsafe fn refuse_vhost_fields(info: &Info) -> Result<()> {
         (number(info.ssl_client_options_set), "ssl_client_options_set", NOT_OPENSSL),
         (number(info.ssl_client_options_clear), "ssl_client_options_clear", NOT_OPENSSL),
         (pointer(info.provided_client_ssl_ctx), "provided_client_ssl_ctx", NOT_OPENSSL),
-        (number(info.connect_timeout_secs), "connect_timeout_secs", NO_CLIENT),
         (number(info.bind_iface), "bind_iface", "sockets are bound to addresses, not to devices"),
         (
             number(info.tls_session_timeout),
@@ -295,6 +297,9 @@ pub(super) unsafe fn vhost_config(info: &Info, context: Weak<Context>) -> Result
             share_port: option(LWS_SERVER_OPTION_ALLOW_LISTEN_SHARE),
             h2_only: option(LWS_SERVER_OPTION_H2_PRIOR_KNOWLEDGE),
             h2c: true,
+            ipv4_only: option(LWS_SERVER_OPTION_DISABLE_IPV6),
+            proxy: std::cell::RefCell::new(proxy(info)?),
+            client_alpn: text(info.alpn).map(|alpn| alpn_list(&alpn)).unwrap_or_default(),
             sts: tls.is_some() && option(LWS_SERVER_OPTION_STS),
             tls,
             client_tls,
@@ -325,6 +330,22 @@ pub(super) unsafe fn vhost_config(info: &Info, context: Weak<Context>) -> Result
             finalize,
             prepare_listener: fast_open(info.fo_listen_queue),
         })
+    }
+}
+
+/// The proxy of the vhost's clients: the program's, or else that of the environment.
+///
+/// # Safety
+/// `http_proxy_address` is NULL or a C string.
+unsafe fn proxy(info: &Info) -> Result<Option<Proxy>> {
+    let port = u16::try_from(info.http_proxy_port)
+        .map_err(|_| CreateError::new("http_proxy_port", info.http_proxy_port, "not a TCP port"))?;
+    // SAFETY: the caller's promise.
+    let address = unsafe { text(info.http_proxy_address) }.filter(|address| !address.is_empty());
+    match address.or_else(|| std::env::var("http_proxy").ok().filter(|proxy| !proxy.is_empty())) {
+        Some(address) => parse_proxy(&address, (port != 0).then_some(port)).map(Some),
+        None if port != 0 => Err(CreateError::new("http_proxy_port", port, "no http_proxy_address")),
+        None => Ok(None),
     }
 }
 

@@ -13,6 +13,7 @@ mod privileges;
 pub mod address;
 pub mod base64;
 pub mod blob;
+pub mod client;
 pub mod clock;
 pub mod cmdline;
 pub mod context;

@@ -304,6 +304,9 @@ impl Fixture {
         };
         let iface = Some("127.0.0.1".to_owned());
         VhostConfig {
+            ipv4_only: false,
+            client_alpn: Vec::new(),
+            proxy: RefCell::default(),
             name: name.to_owned(),
             listen: Listen::Tcp { port: 0, iface, ipv4_only: true, v6only: None },
             backlog: 64,

@@ -185,6 +185,11 @@ impl H2Client {
         })
     }
 
+    /// Whether [`H2Client::open`] would open a stream, or say that the connection takes none any more.
+    pub fn may_open(&mut self) -> bool {
+        self.room() != Err(OpenError::Full)
+    }
+
     /// Whether a stream may be opened.
     fn room(&mut self) -> Result<(), OpenError> {
         let requests = match &mut self.state {

@@ -252,6 +252,16 @@ impl H2Stream {
         Ok(())
     }
 
+    /// Body bytes that would leave without waiting for the peer's credit.
+    pub fn tx_credit(&mut self) -> i32 {
+        let Some(send) = self.send.as_mut().filter(|_| !self.ended) else { return 0 };
+        // The protocol gives a stream credit only as it asks; what is asked too much is given back.
+        send.reserve_capacity(STREAM_BUFFER);
+        let credit = send.capacity();
+        send.reserve_capacity(usize::from(self.unsettled > FREE_WRITE));
+        i32::try_from(credit).unwrap_or(i32::MAX)
+    }
+
     /// Resets the stream.
     pub fn reset(&mut self, reason: Reason) {
         match &mut self.send {

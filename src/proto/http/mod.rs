@@ -3,6 +3,7 @@
 pub mod cache;
 pub mod cookie;
 pub mod header;
+pub mod lines;
 pub mod method;
 pub mod mime;
 pub mod mount;

@@ -1,0 +1,136 @@
+//! Redirects: the answer says where to ask instead, and the same wsi does.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use super::{Client, Stage, Target};
+use crate::engine::context::Context;
+use crate::engine::dispatch::Arg;
+use crate::engine::reason::Reason;
+use crate::engine::timer::Timeout;
+use crate::engine::wsi::{Role, Wsi};
+use crate::proto::http::token::Token;
+use crate::proto::http::url::Url;
+
+/// Redirects that one request follows.
+const MOST_REDIRECTS: u32 = 4;
+
+impl Context {
+    /// Follows the answer elsewhere, if it says so and that is wanted. `false`: it is an answer like any other.
+    pub(super) fn follow_redirect(&self, wsi: &Wsi, client: &Rc<Client>) -> bool {
+        let status = client.status.get();
+        if client.options.keep_redirects || !matches!(status, 301 | 302 | 303 | 307 | 308) {
+            return false;
+        }
+        let Some(location) = wsi.ah().and_then(|ah| ah.value(Token::HTTP_LOCATION).map(Cow::into_owned))
+        else {
+            return false;
+        };
+        match self.redirected(client, status, &location) {
+            Ok((target, url)) => {
+                let shown = std::ffi::CString::new(url).unwrap_or_default();
+                if self.dispatch(wsi, Reason::ClientHttpRedirect, Arg::Numbered(&shown, status.into())) != 0 {
+                    self.fail_client(wsi, "the protocol's callback refused the redirect");
+                } else if wsi.is_open() {
+                    let becomes_get = target.method != client.target.borrow().method;
+                    client.target.replace(target);
+                    client.redirected_to_get.set(client.redirected_to_get.get() || becomes_get);
+                    client.redirects.set(client.redirects.get() + 1);
+                    self.ask_again(wsi, client);
+                }
+            }
+            Err(why) => self.fail_client(wsi, why),
+        }
+        true
+    }
+
+    /// Where the redirect leads.
+    fn redirected(&self, client: &Client, status: u16, location: &[u8]) -> Result<(Target, String), String> {
+        if client.redirects.get() == MOST_REDIRECTS {
+            return Err(format!("redirected more than {MOST_REDIRECTS} times"));
+        }
+        let now = client.target.borrow();
+        let location =
+            std::str::from_utf8(location).map_err(|_| "redirected to what is no URL".to_owned())?;
+        let scheme = if now.tls { "https" } else { "http" };
+        let base = Url::parse(&format!("{scheme}://{}{}", now.host, now.path))
+            .map_err(|bad| format!("redirected from what is no URL: {bad}"))?;
+        let url = base.join(location).map_err(|bad| format!("redirected to '{location}': {bad}"))?;
+        let tls = match url.scheme.as_str() {
+            "https" => true,
+            "http" => false,
+            other => return Err(format!("redirected to the scheme '{other}'")),
+        };
+        if now.tls && !tls && !client.options.allow_downgrade {
+            return Err("redirected from TLS to plain HTTP".to_owned());
+        }
+        // RFC 9110 §15.4: 303 makes a GET of everything; 301 and 302 of POST, by custom.
+        let to_get = match status {
+            303 => now.method != "HEAD",
+            301 | 302 => now.method == "POST",
+            _ => false,
+        };
+        let host = url.authority();
+        let same_server = host == now.host && tls == now.tls;
+        let target = Target {
+            // By name it may be known only to the program: the same server stays where it was found.
+            address: if same_server { now.address.clone() } else { url.host.clone() },
+            port: if same_server { now.port } else { url.port },
+            tls,
+            host,
+            path: url.path.clone(),
+            method: if to_get { "GET".to_owned() } else { now.method.clone() },
+        };
+        Ok((target, url.to_string()))
+    }
+
+    /// The same wsi asks again, over a connection of its own.
+    pub(super) fn ask_again(&self, wsi: &Wsi, client: &Rc<Client>) {
+        if wsi.is_stream() {
+            self.leave_connection(wsi);
+            wsi.role.set(Role::Connection);
+            wsi.parent.set(client.parent.get());
+        } else {
+            self.leave_shared(wsi, client);
+            let now = self.now();
+            wsi.with_fd(|fd| wsi.with_net(|net| net.last_words(fd, now)));
+            self.give_up_socket(wsi);
+            self.orphan_queue(wsi, client);
+        }
+        self.detach_ah(wsi);
+        self.set_timeout(wsi, Timeout::None, 0);
+        wsi.http.reset();
+        wsi.wants_write.set(false);
+        client.forget_answer();
+        if wsi.is_open() && !self.join_connection(wsi, client) {
+            self.start_connecting(wsi, client);
+        }
+    }
+
+    /// Begins a request anew that the server cannot have acted on, or that may be asked twice (RFC 9110 §9.2.2); `false`
+    /// when it may not.
+    pub(super) fn try_again(&self, wsi: &Wsi, client: &Rc<Client>) -> bool {
+        let idempotent =
+            matches!(client.target.borrow().method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE");
+        if client.established.get() || !idempotent || client.retried.replace(true) {
+            return false;
+        }
+        crate::log_info!("{}: asking again", wsi.tag());
+        self.ask_again(wsi, client);
+        true
+    }
+}
+
+impl Client {
+    fn forget_answer(&self) {
+        self.stage.set(Stage::Resolving);
+        self.status.set(0);
+        self.complete.set(false);
+        self.unread.set(false);
+        self.reused.set(false);
+        self.held.take();
+        self.last_error.take();
+        self.failure.take();
+        self.credit.set(self.options.manual_credit);
+    }
+}
