@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 use ::h2::client::{Builder, Connection, ResponseFuture, SendRequest};
 use ::h2::{Reason, RecvStream};
 use ::http::Request;
+use ::http::header::CONTENT_LENGTH;
 use ::http::response::Parts;
 use bytes::{Bytes, BytesMut};
 
@@ -17,6 +18,7 @@ use super::pipe::{MemIo, Pipe};
 use super::sender::Sender;
 use super::wake::{StreamWaker, WakeQueue};
 use super::{Received, STREAM_BUFFER, SendError, is_orderly};
+use crate::proto::http::response::parse_length;
 use crate::util::byte_queue::{ByteQueue, Spares};
 
 /// What the client announces and bounds.
@@ -178,6 +180,7 @@ impl H2Client {
             id: response.stream_id().as_u32(),
             response: Some(response),
             body: None,
+            body_left: None,
             body_ended: false,
             failure: None,
             send: Sender::new(send, end),
@@ -272,6 +275,8 @@ pub struct H2ClientStream {
     response: Option<ResponseFuture>,
     /// From then on.
     body: Option<RecvStream>,
+    /// Bytes of it that its content-length says are to come.
+    body_left: Option<u64>,
     body_ended: bool,
     failure: Option<String>,
     send: Sender,
@@ -313,6 +318,8 @@ impl H2ClientStream {
             Poll::Pending => Answer::Pending,
             Poll::Ready(Ok(response)) => {
                 let (parts, body) = response.into_parts();
+                let length = parts.headers.get(CONTENT_LENGTH);
+                self.body_left = length.and_then(|length| parse_length(length.as_bytes()));
                 self.response = None;
                 self.body = Some(body);
                 Answer::Head(parts)
@@ -360,7 +367,16 @@ impl H2ClientStream {
         let waker = waker.waker();
         match body.poll_data(&mut Context::from_waker(&waker)) {
             Poll::Pending => Received::Pending,
-            Poll::Ready(Some(Ok(data))) => Received::Data(data),
+            Poll::Ready(Some(Ok(data))) => {
+                self.body_left = self.body_left.map(|left| left.saturating_sub(data.len() as u64));
+                Received::Data(data)
+            }
+            // The server had answered in full before we had asked in full, and left: the protocol tells the stream only
+            // that it was cut off.
+            Poll::Ready(Some(Err(error))) if error.is_io() && self.body_left == Some(0) => {
+                self.body_ended = true;
+                Received::End
+            }
             Poll::Ready(Some(Err(error))) => {
                 self.fail(&error);
                 Received::Reset

@@ -558,6 +558,101 @@ fn a_connection_that_breaks_fails_its_streams() {
 }
 
 #[test]
+fn an_answer_is_whole_even_if_the_server_leaves_before_it_was_asked_in_full() {
+    let body = |lines: &[u8], sent: &[u8]| {
+        let mut wire = raw::Wire::open();
+        let stream = wire.client.open(request(Method::POST, "/"), false).unwrap();
+        let (mut stream, waker) = wire.with_waker(stream);
+        let head = raw::headers(1, &[raw::status(413), lines.to_vec()].concat());
+        wire.client.receive(|input| input.extend_from_slice(&[head, sent.to_vec()].concat()));
+        wire.client.receive_eof();
+        wire.settle();
+        assert_eq!(status_of(&stream.poll_response(&waker)), Some(413));
+        let mut received = Vec::new();
+        loop {
+            match stream.poll_body(&waker) {
+                Received::Data(data) => received.extend_from_slice(&data),
+                Received::End => break (received, true),
+                Received::Reset => break (received, false),
+                Received::Pending => panic!("stuck"),
+            }
+        }
+    };
+    let length = raw::line("content-length", "4");
+    assert_eq!(body(&length, &raw::data(1, b"body", true)), (b"body".to_vec(), true));
+    assert_eq!(body(&length, &raw::data(1, b"bod", false)), (b"bod".to_vec(), false));
+    // Told in another way, there is no end to be seen.
+    assert_eq!(body(&[], &raw::data(1, b"body", false)), (b"body".to_vec(), false));
+}
+
+#[test]
+fn what_the_socket_does_not_take_is_not_produced() {
+    let mut pair = Pair::new(
+        &H2ClientSettings::default(),
+        &H2Settings { initial_window: 1 << 30, connection_window: 1 << 30, ..H2Settings::default() },
+    );
+    pair.settle();
+    let (mut stream, _, mut server) = pair.exchange(request(Method::POST, "/"), false);
+    let body = pattern(6, 2_000_000);
+    stream.send_data(Bytes::copy_from_slice(&body), true).unwrap();
+    for _ in 0..3 {
+        pair.client.poll();
+        assert!(
+            (HIGH_WATER..2 * HIGH_WATER).contains(&pair.client.output_len()),
+            "{}",
+            pair.client.output_len()
+        );
+    }
+    pair.settle();
+    assert_eq!((pair.client.output_len(), pair.client.input_len()), (0, 0));
+    pair.client.shrink();
+    let waker = pair.wakers.make(&pair.server.wakes());
+    let mut received = Vec::new();
+    while let Received::Data(data) = server.poll_body(&waker) {
+        received.extend_from_slice(&data);
+    }
+    assert!(received == body);
+}
+
+#[test]
+fn floods_end_the_connection_or_are_held_back() {
+    let endless_head = {
+        let mut bytes = raw::frame(raw::HEADERS, 0, 1, &raw::status(200));
+        for _ in 0..2_000 {
+            bytes.extend(raw::frame(9, 0, 1, &raw::line("x", &"v".repeat(10_000))));
+        }
+        bytes
+    };
+    let empty_continuations =
+        [raw::frame(raw::HEADERS, 0, 1, &raw::status(200)), raw::frame(9, 0, 1, &[]).repeat(100_000)]
+            .concat();
+    let empty_data = [raw::headers(1, &raw::status(200)), raw::data(1, b"", false).repeat(10_000)].concat();
+    let small_data = [raw::headers(1, &raw::status(200)), raw::data(1, b"x", false).repeat(100_000)].concat();
+    for (name, flood) in [
+        ("a head without end", endless_head),
+        ("empty continuations", empty_continuations),
+        ("empty DATA", empty_data),
+        ("small DATA", small_data),
+    ] {
+        let mut wire = raw::Wire::open();
+        let (_stream, _) = wire.request(get("/"));
+        wire.send(&flood);
+        assert!(matches!(wire.closed.first(), Some(Some(_))), "{name}: {:?}", wire.closed);
+    }
+    for (name, frame) in [("PING", raw::frame(6, 0, 0, &[0; 8])), ("SETTINGS", raw::settings(&[(4, 70_000)]))]
+    {
+        let mut client = H2Client::new(&H2ClientSettings::default(), &Spares::default());
+        client.receive(|input| input.extend_from_slice(&raw::settings(&[])));
+        client.poll();
+        client.receive(|input| input.extend_from_slice(&frame.repeat(100_000)));
+        while !matches!(client.poll(), ClientEvent::Idle | ClientEvent::Closed(_)) {}
+        // What the peer sends waits: its frames ask for more output.
+        assert!(client.input_len() > 0, "{name}");
+        assert!(client.output_len() < 2 * HIGH_WATER, "{name}: {}", client.output_len());
+    }
+}
+
+#[test]
 fn our_own_goaway_ends_everything() {
     let mut pair = Pair::connected();
     let (mut stream, waker, mut server) = pair.exchange(request(Method::POST, "/"), false);
@@ -931,6 +1026,11 @@ mod raw {
         /// Sends a request of head only.
         pub(super) fn request(&mut self, request: Request<()>) -> (H2ClientStream, StreamWaker) {
             let stream = self.client.open(request, true).unwrap();
+            self.with_waker(stream)
+        }
+
+        /// The stream's request leaves.
+        pub(super) fn with_waker(&mut self, stream: H2ClientStream) -> (H2ClientStream, StreamWaker) {
             self.settle();
             (stream, self.wakers.make(&self.client.wakes()))
         }
