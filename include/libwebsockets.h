@@ -2512,6 +2512,26 @@ typedef struct lws_sorted_usec_list lws_sorted_usec_list_t;
 /// A state machine.
 typedef struct lws_state_manager lws_state_manager_t;
 
+/// A name or bytes from a certificate. The array may be larger than declared: the caller says.
+struct lws_tls_cert_info_ns {
+    /// Length in bytes.
+    int len;
+    /// The bytes.
+    char name[64];
+};
+
+/// What was found out about a certificate.
+union lws_tls_cert_info_results {
+    /// Whether it was verified.
+    unsigned int verified;
+    /// A time.
+    time_t time;
+    /// Key usage bits.
+    unsigned int usage;
+    /// A name or bytes.
+    struct lws_tls_cert_info_ns ns;
+};
+
 /// A socket.
 typedef int lws_sockfd_type;
 
@@ -2724,14 +2744,6 @@ struct lws_conmon {
 /// A unit for humans.
 typedef struct lws_humanize_unit lws_humanize_unit_t;
 
-/// A name or bytes from a certificate. The array may be larger than declared: the caller says.
-struct lws_tls_cert_info_ns {
-    /// Length in bytes.
-    int len;
-    /// The bytes.
-    char name[64];
-};
-
 /// A TLS session to keep or to restore.
 struct lws_tls_session_dump {
     /// What it belongs to, NUL-terminated.
@@ -2750,18 +2762,6 @@ struct lws_ssl_info {
     int where;
     /// Its result.
     int ret;
-};
-
-/// What was found out about a certificate.
-union lws_tls_cert_info_results {
-    /// Whether it was verified.
-    unsigned int verified;
-    /// A time.
-    time_t time;
-    /// Key usage bits.
-    unsigned int usage;
-    /// A name or bytes.
-    struct lws_tls_cert_info_ns ns;
 };
 
 /// Keeps or restores a TLS session; 0 on success.
@@ -4251,6 +4251,59 @@ void lws_set_timer_usecs(struct lws *wsi, lws_usec_t usecs);
 void lws_set_timeout(struct lws *wsi,
                      enum pending_timeout reason,
                      int secs);
+
+/// Turns on TLS for the client connections of a vhost that was created without `LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT`. Of
+/// `info`, the option itself and the members for TLS clients are used; without the option, and when the vhost has it
+/// already, the call does nothing. 0; 1 after one `LLL_ERR` line that names the member, its value and the reason, and for
+/// NULL arguments.
+///
+/// The caller guarantees:
+/// `info` is NULL or as for `lws_create_vhost()`; `vhost` is NULL or a vhost of a live context. Service thread only; allowed in
+/// callbacks.
+int lws_init_vhost_client_ssl(const struct lws_context_creation_info *info,
+                              struct lws_vhost *vhost);
+
+/// Adds a certificate (DER, `der_len` bytes, copied) to what the client connections of a vhost verify servers with, from the next
+/// connection on: a self-signed one is an issuer to trust, another stands between a trusted issuer and servers that do not
+/// send it. 0; 1 if it is no certificate, if the vhost has no TLS for clients, and for NULL.
+///
+/// The caller guarantees:
+/// `vh` is NULL or a vhost of a live context, `der` is NULL or `der_len` bytes. Service thread only; allowed in callbacks.
+int lws_tls_client_vhost_extra_cert_mem(struct lws_vhost *vh,
+                                        const uint8_t *der,
+                                        size_t der_len);
+
+/// Whether the TLS session of the wsi's connection is an earlier one that was resumed: 1 or 0; 0 without TLS and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only; allowed in callbacks.
+int lws_tls_session_is_reused(struct lws *wsi);
+
+/// Finds out something about the certificate of the peer of the wsi's connection; see `lws_tls_vhost_cert_info()`. Also
+/// `LWS_TLS_CERT_INFO_VERIFIED`: 1 when the certificate is good, 0 when something had to be forgiven it (`LCCSCF_ALLOW_...`).
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `buf` as for `lws_tls_vhost_cert_info()`. Service thread only; allowed in callbacks.
+int lws_tls_peer_cert_info(struct lws *wsi,
+                           enum lws_tls_cert_info type,
+                           union lws_tls_cert_info_results *buf,
+                           size_t len);
+
+/// Finds out something about a vhost's own certificate, that of a TLS server.
+///
+/// `buf->time` gets seconds since 1970, `buf->usage` OpenSSL's bits (all when the certificate does not say), `buf->ns` texts and
+/// bytes: `len` is the room in `buf->ns.name`, which may go beyond the declared array, or 0 for just the array. Texts are
+/// cut to fit and end with NUL; of bytes that do not fit, `buf->ns.len` gets the number.
+///
+/// 0; 1 when the certificate has no such thing; -1 when it does not fit, for an unknown type, without a certificate, and for NULL.
+///
+/// The caller guarantees:
+/// `vhost` is NULL or a vhost of a live context; `buf` is NULL or has as much room as `len` says. Service thread only; allowed in
+/// callbacks.
+int lws_tls_vhost_cert_info(struct lws_vhost *vhost,
+                            enum lws_tls_cert_info type,
+                            union lws_tls_cert_info_results *buf,
+                            size_t len);
 
 /// Takes the address at `p` apart: `scheme://host:port/path`. The buffer is changed; the results point into it.
 ///

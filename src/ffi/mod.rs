@@ -33,6 +33,7 @@ pub mod stats;
 pub mod strings;
 pub mod system;
 pub mod timer;
+pub mod tls;
 pub mod uri;
 pub mod variadic;
 pub mod vhost;

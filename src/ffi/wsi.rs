@@ -31,7 +31,7 @@ pub unsafe extern "C" fn lws_get_network_wsi(wsi: *mut lws) -> *mut lws {
     })
 }
 
-fn network<'a>(wsi: &'a Wsi, cx: &'a crate::engine::context::Context) -> Option<&'a Wsi> {
+pub(super) fn network<'a>(wsi: &'a Wsi, cx: &'a crate::engine::context::Context) -> Option<&'a Wsi> {
     if wsi.is_stream() { cx.wsi(wsi.parent.get()?) } else { Some(wsi) }
 }
 

@@ -33,7 +33,20 @@ pub enum lws_tls_cert_info {
     /// `ns`: the subject key id.
     LWS_TLS_CERT_INFO_SUBJECT_KEY_ID = 11,
 }
-c_enum!(lws_tls_cert_info);
+c_enum!(lws_tls_cert_info:
+    LWS_TLS_CERT_INFO_VALIDITY_FROM,
+    LWS_TLS_CERT_INFO_VALIDITY_TO,
+    LWS_TLS_CERT_INFO_COMMON_NAME,
+    LWS_TLS_CERT_INFO_ISSUER_NAME,
+    LWS_TLS_CERT_INFO_USAGE,
+    LWS_TLS_CERT_INFO_VERIFIED,
+    LWS_TLS_CERT_INFO_OPAQUE_PUBLIC_KEY,
+    LWS_TLS_CERT_INFO_DER_RAW,
+    LWS_TLS_CERT_INFO_AUTHORITY_KEY_ID,
+    LWS_TLS_CERT_INFO_AUTHORITY_KEY_ID_ISSUER,
+    LWS_TLS_CERT_INFO_AUTHORITY_KEY_ID_SERIAL,
+    LWS_TLS_CERT_INFO_SUBJECT_KEY_ID,
+);
 
 /// A name or bytes from a certificate. The array may be larger than declared: the caller says.
 #[repr(C)]

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 
@@ -100,6 +101,12 @@ impl Tls {
     #[must_use]
     pub fn peer_certificate(&self) -> Option<&[u8]> {
         of_either!(self, tls => tls.peer_certificate())
+    }
+
+    /// [`TlsServer::is_verified`] or [`TlsClient::is_verified`].
+    #[must_use]
+    pub fn is_verified(&self, now: Duration) -> bool {
+        of_either!(self, tls => tls.is_verified(now))
     }
 }
 

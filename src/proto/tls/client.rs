@@ -5,19 +5,21 @@ use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use rustls::client::{Resumption, UnbufferedClientConnection};
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::SingleCertAndKey;
-use rustls::{AlertDescription, ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::{AlertDescription, ClientConfig, CommonState, RootCertStore, SupportedProtocolVersion};
 
 use super::config::{self, ConfigError, Credentials, Field};
 use super::connection::{Progress, TlsConnection};
 use super::identity;
 use super::outgoing::Outgoing;
 use super::session::Session;
-use super::verify::{Roots, Verifier};
+use super::verify::{OwnCertificates, Roots, Verifier};
+use super::x509;
 use super::{ErrorKind, TlsError};
 use crate::util::byte_queue::Spares;
 
@@ -67,6 +69,7 @@ pub struct Trust {
 pub struct ClientTls {
     versions: Vec<&'static SupportedProtocolVersion>,
     own_roots: RefCell<RootCertStore>,
+    intermediates: RefCell<Vec<CertificateDer<'static>>>,
     load_system_roots: Option<LoadRoots>,
     system_roots: OnceCell<Arc<Roots>>,
     credentials: Option<Arc<SingleCertAndKey>>,
@@ -97,6 +100,7 @@ impl ClientTls {
         Ok(Self {
             versions: config::versions(options.tls12, options.tls13)?,
             own_roots: RefCell::new(own_roots),
+            intermediates: RefCell::default(),
             load_system_roots: options.system_roots,
             system_roots: OnceCell::new(),
             credentials: credentials.map(|key| Arc::new(SingleCertAndKey::from(key))),
@@ -105,12 +109,16 @@ impl ClientTls {
         })
     }
 
-    /// Trusts one more issuer (DER), on connections to come.
-    pub fn trust_issuer(&self, certificate: &[u8]) -> Result<(), ConfigError> {
-        self.own_roots
-            .borrow_mut()
-            .add(CertificateDer::from(certificate))
-            .map_err(|error| ConfigError::new(Field::ServerCa, error.to_string()))?;
+    /// One more certificate (DER) on connections to come: an issuer to trust if it is self-signed, else one between a
+    /// trusted issuer and servers that do not send it.
+    pub fn add_certificate(&self, certificate: &[u8]) -> Result<(), ConfigError> {
+        let refuse = |reason: &dyn fmt::Display| ConfigError::new(Field::ServerCa, reason.to_string());
+        let der = CertificateDer::from(certificate).into_owned();
+        if x509::is_self_issued(certificate).ok_or_else(|| refuse(&"not a certificate in DER"))? {
+            self.own_roots.borrow_mut().add(der).map_err(|error| refuse(&error))?;
+        } else {
+            self.intermediates.borrow_mut().push(der);
+        }
         // Sessions go as well: who is trusted is different now.
         self.trusting.borrow_mut().clear();
         Ok(())
@@ -127,6 +135,7 @@ impl ClientTls {
         spares: &Spares,
     ) -> Result<TlsClient, TlsError> {
         let name = parse_name(server_name)?;
+        let server_name = name.clone();
         if let Some(bad) = alpn.iter().find(|name| !(1..=255).contains(&name.len())) {
             let text = format!("an ALPN protocol name has 1 to 255 bytes, not {}", bad.len());
             return Err(TlsError::new(ErrorKind::Incompatible, text));
@@ -137,7 +146,7 @@ impl ClientTls {
         let connection = UnbufferedClientConnection::new(Arc::new(config), name)?;
         let offered = alpn.iter().map(|name| name.escape_ascii().to_string()).collect::<Vec<_>>().join(", ");
         let mut client = TlsClient::with_side(
-            ClientSide { trusting, offered: offered.into_boxed_str(), heard: false },
+            ClientSide { trusting, server_name, offered: offered.into_boxed_str(), heard: false },
             Outgoing::new(spares),
         );
         let session = client.session.insert(Box::new(Session::new(connection)));
@@ -151,7 +160,10 @@ impl ClientTls {
         }
         let provider = config::provider();
         let system = self.load_system_roots.map(|load| Arc::clone(self.system_roots.get_or_init(load)));
-        let own = self.own_roots.borrow().clone();
+        let own = OwnCertificates {
+            issuers: self.own_roots.borrow().clone(),
+            intermediates: self.intermediates.borrow().clone(),
+        };
         let algorithms = provider.signature_verification_algorithms;
         let verifier = Arc::new(Verifier::new(own, system, trust, algorithms));
         let builder = ClientConfig::builder_with_provider(provider)
@@ -185,6 +197,7 @@ pub type TlsClient = TlsConnection<UnbufferedClientConnection, ClientSide>;
 /// What a client connection has beside its session.
 pub struct ClientSide {
     trusting: Rc<Trusting>,
+    server_name: ServerName<'static>,
     /// The protocols offered, for the error of a server that has none of them.
     offered: Box<str>,
     /// Whether the server has said anything.
@@ -213,6 +226,15 @@ impl TlsClient {
             let result = session.receive(ciphertext, plaintext, &mut this.outgoing);
             result.map_err(|error| this.explain(&error, was_handshaking))
         })
+    }
+
+    /// Whether nothing speaks against the server's certificate at `now` (since 1970), so that nothing need have been
+    /// forgiven. `false` before there is one.
+    #[must_use]
+    pub fn is_verified(&self, now: Duration) -> bool {
+        let chain = self.common().and_then(CommonState::peer_certificates).unwrap_or_default();
+        let side = &self.side;
+        side.trusting.verifier.is_faultless(chain, &side.server_name, UnixTime::since_unix_epoch(now))
     }
 
     /// Words for the person who wonders why there is no connection.

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::Ticketer;
+use rustls::pki_types::CertificateDer;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::SingleCertAndKey;
@@ -78,9 +79,16 @@ pub struct ServerConfig {
     with_alpn: Arc<rustls::ServerConfig>,
     /// For clients that offer protocols of which we have none: rustls would refuse them.
     without_alpn: Arc<rustls::ServerConfig>,
+    certificate: CertificateDer<'static>,
 }
 
 impl ServerConfig {
+    /// The server's own certificate (DER).
+    #[must_use]
+    pub fn certificate(&self) -> &[u8] {
+        &self.certificate
+    }
+
     /// What rustls needs for a client that said `hello`.
     pub(super) fn for_client(&self, hello: &ClientHello<'_>) -> Arc<rustls::ServerConfig> {
         let ours = &self.with_alpn.alpn_protocols;
@@ -159,6 +167,8 @@ pub fn server_config(options: &ServerOptions<'_>) -> Result<Arc<ServerConfig>, C
     let versions = versions(options.tls12, options.tls13)?;
     let alpn_protocols = alpn_protocols(options.alpn)?;
     let identity = identity::certified_key(&options.identity, &provider)?;
+    let certificate = identity.end_entity_cert().map(|own| own.clone().into_owned());
+    let certificate = certificate.map_err(|error| ConfigError::new(Field::Certificate, error.to_string()))?;
     let verifier = client_verifier(&options.client_auth, &provider)?;
 
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
@@ -176,7 +186,7 @@ pub fn server_config(options: &ServerOptions<'_>) -> Result<Arc<ServerConfig>, C
     }
     let without_alpn = Arc::new(config.clone());
     config.alpn_protocols = alpn_protocols;
-    Ok(Arc::new(ServerConfig { with_alpn: Arc::new(config), without_alpn }))
+    Ok(Arc::new(ServerConfig { with_alpn: Arc::new(config), without_alpn, certificate }))
 }
 
 pub(super) fn versions(

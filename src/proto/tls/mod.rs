@@ -13,6 +13,7 @@ mod connection;
 mod error;
 mod hello;
 mod identity;
+mod info;
 mod outgoing;
 mod server;
 mod session;
@@ -28,6 +29,7 @@ pub use config::{ClientAuth, ConfigError, Credentials, Field, ServerConfig, Serv
 pub use connection::{Handshake, Progress, TlsConnection};
 pub use error::{ErrorKind, TlsError};
 pub use hello::ClientHello;
+pub use info::CertificateInfo;
 pub use server::TlsServer;
 pub use verify::Roots;
 

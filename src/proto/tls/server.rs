@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use rustls::server::{Accepted, UnbufferedServerConnection};
@@ -87,6 +88,12 @@ impl TlsServer {
     #[must_use]
     pub fn sni(&self) -> Option<&str> {
         self.side.sni.as_deref()
+    }
+
+    /// Whether the client has shown a certificate: only good ones get this far.
+    #[must_use]
+    pub fn is_verified(&self, _now: Duration) -> bool {
+        self.peer_certificate().is_some()
     }
 
     fn advance(

@@ -42,12 +42,19 @@ impl Roots {
     }
 }
 
+/// What the program itself gives for the verification.
+pub(super) struct OwnCertificates {
+    /// Issuers to trust.
+    pub(super) issuers: RootCertStore,
+    /// Certificates that servers may have left out.
+    pub(super) intermediates: Vec<CertificateDer<'static>>,
+}
+
 /// Verifies servers' certificates under one [`Trust`].
 ///
 /// rustls resumes a session only under the verifier that it was made under: one verifier for each trust.
 pub(super) struct Verifier {
-    /// Issuers that the program names.
-    own: RootCertStore,
+    own: OwnCertificates,
     /// Issuers that the system trusts.
     system: Option<Arc<Roots>>,
     trust: Trust,
@@ -94,7 +101,7 @@ enum Path {
 
 impl Verifier {
     pub(super) fn new(
-        own: RootCertStore,
+        own: OwnCertificates,
         system: Option<Arc<Roots>>,
         trust: Trust,
         algorithms: WebPkiSupportedAlgorithms,
@@ -107,6 +114,16 @@ impl Verifier {
         self.refusal.lock().take()
     }
 
+    /// Whether nothing at all speaks against a chain, the server's own certificate first; an empty one is not faultless.
+    pub(super) fn is_faultless(
+        &self,
+        chain: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> bool {
+        chain.split_first().is_some_and(|(leaf, rest)| self.faults(leaf, rest, name, now).is_empty())
+    }
+
     /// Everything that speaks against the certificate, forgiven or not.
     fn faults(
         &self,
@@ -115,6 +132,13 @@ impl Verifier {
         name: &ServerName<'_>,
         now: UnixTime,
     ) -> Vec<Fault> {
+        let all;
+        let intermediates = if self.own.intermediates.is_empty() {
+            intermediates
+        } else {
+            all = [intermediates, &self.own.intermediates].concat();
+            &all
+        };
         let now_path = self.path(leaf, intermediates, now);
         if let (Path::Trusted { .. }, Ok(certificate)) = (&now_path, EndEntityCert::try_from(leaf))
             && certificate.verify_is_valid_for_subject_name(name).is_ok()
@@ -166,7 +190,7 @@ impl Verifier {
 
     /// Where the chain leads at `time`.
     fn path(&self, leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>], time: UnixTime) -> Path {
-        let stores = [Some(&self.own), self.system.as_ref().map(|system| &system.store)];
+        let stores = [Some(&self.own.issuers), self.system.as_ref().map(|system| &system.store)];
         let mut result = Path::Untrusted { namesake: false };
         for store in stores.into_iter().flatten() {
             let path = match EndEntityCert::try_from(leaf) {
@@ -243,7 +267,7 @@ impl Verifier {
     /// Says who is not trusted.
     fn untrusted(&self, links: &[&Certificate<'_>], namesake: bool) -> Fault {
         let hint = match self.system.as_deref() {
-            Some(Roots { problem: Some(problem), .. }) if self.own.is_empty() => {
+            Some(Roots { problem: Some(problem), .. }) if self.own.issuers.is_empty() => {
                 format!("; no trusted certificates were found on this system: {problem}")
             }
             _ if namesake => "; the trusted certificate of that name has not signed it".to_owned(),

@@ -37,6 +37,11 @@ impl<'a> Certificate<'a> {
         Some(Self { parsed, signed: reader.tlv_bytes().ok()? })
     }
 
+    /// All of it.
+    pub(super) fn body(&self) -> &x509_cert::TbsCertificate {
+        &self.parsed.tbs_certificate
+    }
+
     /// Not valid before this time.
     pub(super) fn not_before(&self) -> Time {
         self.parsed.tbs_certificate.validity.not_before
@@ -185,6 +190,11 @@ impl Names {
     }
 }
 
+/// Whether `der` is a certificate that names itself as its issuer; `None` if it is none.
+pub(super) fn is_self_issued(der: &[u8]) -> Option<bool> {
+    Certificate::parse(der).map(|certificate| certificate.is_self_issued())
+}
+
 /// As certificates and their verification count time.
 pub(super) fn unix_time(time: Time) -> UnixTime {
     UnixTime::since_unix_epoch(time.to_unix_duration())
@@ -196,7 +206,8 @@ pub(super) fn date(time: UnixTime) -> String {
         .map_or_else(|_| "a day beyond all calendars".to_owned(), |date| date.to_string())
 }
 
-fn common_name(subject: &Name) -> Option<String> {
+/// The common name of a subject, the last and hence most particular if it has several.
+pub(super) fn common_name(subject: &Name) -> Option<String> {
     let mut attributes = subject.0.iter().flat_map(|rdn| rdn.0.iter());
     let value = &attributes.rfind(|attribute| attribute.oid == rfc4519::CN)?.value;
     let text = if let Ok(text) = value.decode_as::<Utf8StringRef<'_>>() {

@@ -504,8 +504,74 @@ fn issuers_may_be_added_later() {
     let config = good.rustls_config(TLS13);
     let try_it = || shake_hands(&mut connect(&client, "localhost", Trust::default()), &config).0;
     assert!(try_it().is_err());
-    assert_eq!(client.trust_issuer(b"nonsense").unwrap_err().field, Field::ServerCa);
+    assert_eq!(client.add_certificate(b"nonsense").unwrap_err().field, Field::ServerCa);
     assert!(try_it().is_err());
-    client.trust_issuer(AUTHORITY.issuer.der()).unwrap();
+    client.add_certificate(AUTHORITY.issuer.der()).unwrap();
     try_it().unwrap();
+}
+
+#[test]
+fn intermediates_that_servers_leave_out_may_be_added() {
+    let middle = {
+        let params = authority_params("middle");
+        CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), &AUTHORITY.issuer).unwrap()
+    };
+    let key = KeyPair::generate().unwrap();
+    let leaf = params(&["localhost"]).signed_by(&key, &middle).unwrap();
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = rustls_server(TLS13, vec![leaf.der().clone()], &key);
+    let stranger = ClientTls::new(&ClientOptions::new(EC_CA.as_bytes())).unwrap();
+    let client = trusting_client();
+    assert!(shake_hands(&mut connect(&client, "localhost", Trust::default()), &config).0.is_err());
+    for client in [&client, &stranger] {
+        client.add_certificate(middle.der()).unwrap();
+    }
+    shake_hands(&mut connect(&client, "localhost", Trust::default()), &config).0.unwrap();
+    let (result, _) = shake_hands(&mut connect(&stranger, "localhost", Trust::default()), &config);
+    assert!(result.is_err(), "an intermediate alone is not trusted");
+}
+
+#[test]
+fn whether_anything_was_forgiven_can_be_asked() {
+    let now = std::time::Duration::from_hours(500_000);
+    let client = trusting_client();
+    let everything = Trust { allow_insecure: true, ..Trust::default() };
+    for server in servers() {
+        let mut tls = connect(&client, "localhost", everything);
+        assert!(!tls.is_verified(now), "there is no certificate yet");
+        shake_hands(&mut tls, &server.rustls_config(TLS13)).0.unwrap();
+        let faultless = server.wrong.under(Trust::default()).is_empty();
+        assert_eq!(tls.is_verified(now), faultless, "{}", server.what);
+    }
+}
+
+#[test]
+fn certificates_are_described_as_openssl_does() {
+    let key = KeyPair::generate().unwrap();
+    let mut params = params(&["a.example"]);
+    (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 2), date_time_ymd(2120, 3, 4));
+    params.distinguished_name.push(DnType::CountryName, "SE");
+    params.distinguished_name.push(DnType::CommonName, "caf\u{e9}");
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::DecipherOnly];
+    params.use_authority_key_identifier_extension = true;
+    let leaf = params.signed_by(&key, &AUTHORITY.issuer).unwrap();
+    let info = CertificateInfo::read(leaf.der()).unwrap();
+    assert_eq!((info.valid_from, info.valid_to), (1_577_923_200, 4_738_953_600));
+    assert_eq!(info.common_name, "caf\u{e9}");
+    assert!(info.issuer.ends_with("/CN=test authority"), "{}", info.issuer);
+    assert_eq!(info.usage, 0x8080);
+    let public = rcgen::PublicKeyData::subject_public_key_info(&key);
+    assert_eq!(info.public_key, public);
+    let authority = CertificateInfo::read(AUTHORITY.issuer.der()).unwrap();
+    assert!(info.authority_key_id.is_some());
+    assert_eq!(info.authority_key_id, authority.subject_key_id);
+    assert_eq!((info.authority_key_issuer, info.authority_key_serial), (None, None));
+
+    let info = CertificateInfo::read(&pem_certificate(EC_V1)).unwrap();
+    assert_eq!((info.common_name.as_str(), info.issuer.as_str()), ("localhost", "/CN=localhost"));
+    assert_eq!((info.usage, info.authority_key_id, info.subject_key_id), (u32::MAX, None, None));
+    let info = CertificateInfo::read(&pem_certificate(EC_CA)).unwrap();
+    assert_eq!(info.authority_key_id, info.subject_key_id);
+    assert_eq!(info.subject_key_id.unwrap().len(), 20);
+    assert_eq!(CertificateInfo::read(b"nonsense"), None);
 }
