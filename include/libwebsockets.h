@@ -1795,9 +1795,9 @@ struct lws_retry_bo {
     uint16_t retry_ms_table_count;
     /// After how many tries the failure is reported; `LWS_RETRY_CONCEAL_ALWAYS` for never.
     uint16_t conceal_count;
-    /// Seconds without a sign of life after which a ping is sent; 0 for the default.
+    /// Seconds without a sign of life after which a ping is sent; 0, or no less than `secs_since_valid_hangup`: none is.
     uint16_t secs_since_valid_ping;
-    /// Seconds without a sign of life after which the connection is closed; 0 for the default.
+    /// Seconds without a sign of life after which the connection is closed; 0: it is not, and no ping is sent.
     uint16_t secs_since_valid_hangup;
     /// Up to how much is added to a delay at random, in percent.
     uint8_t jitter_percent;
@@ -3874,12 +3874,15 @@ int lws_retry_sul_schedule(struct lws_context *context,
                            uint16_t *ctry);
 
 /// `lws_retry_sul_schedule()` by the policy of `wsi`: that of its connection (`retry_and_idle_policy` of the connect
-/// info), else its vhost's, else the context's, which tries again after 1, 3, 9 and 17 seconds and then gives up. A
+/// info), else, if it was accepted, its vhost's, else the context's, which tries again after 1, 3, 9 and 17 seconds and then gives up. A
 /// longer wait that the response asks for (`Retry-After`) is granted.
 ///
 /// The caller guarantees:
 /// As `lws_retry_sul_schedule()`; `wsi` is NULL or a wsi of a live context.
-int lws_retry_sul_schedule_retry_wsi(struct lws *wsi, lws_sorted_usec_list_t *sul, sul_cb_t cb, uint16_t *ctry);
+int lws_retry_sul_schedule_retry_wsi(struct lws *wsi,
+                                     lws_sorted_usec_list_t *sul,
+                                     sul_cb_t cb,
+                                     uint16_t *ctry);
 
 /// Raises `*us_interval_in_out` to the microseconds that the response's `Retry-After` asks for, in either of its forms
 /// (RFC 9110 §10.2.3). A date counts from the response's `Date`, or from now when it has none.

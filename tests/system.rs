@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{Program, Running, compile, library, root, tools};
+use common::{Program, Running, compile, h1, h2, library, root, tools};
 
 /// The lines of a recording.
 fn recorded(name: &str) -> Vec<String> {
@@ -167,6 +167,29 @@ fn connections_have_the_policy_of_their_vhost_and_heed_retry_after() {
         assert_eq!(tools::curl(&args).status, 200, "{url}");
     }
     assert_same(&running.finish(), &recorded("retry-wsi.txt"));
+}
+
+/// The policy of `main` asks after a second of silence, and gives up after two.
+#[test]
+fn silent_peers_are_asked_and_given_up() {
+    if library().foreign {
+        // It takes HTTP/2 without TLS only where it is told to.
+        return;
+    }
+    let running = Program::new(compile("retry")).arg("serve").start();
+    running.wait_text("ready");
+    let mut client = h2::Client::start(h1::connect(port_of(&running, "main")), &[]);
+    client.get(1, "/hold");
+    let question = |frame: &h2::Frame| (frame.kind == h2::PING && frame.flags & h2::ACK == 0).then_some(());
+    for _ in 0..2 {
+        client.until("a PING, which is answered", question);
+    }
+    let mut unanswered = 0;
+    while let Some(frame) = client.next() {
+        unanswered += usize::from(question(&frame).is_some());
+    }
+    assert_eq!(unanswered, 1);
+    running.finish();
 }
 
 fn port_of(running: &Running, vhost: &str) -> u16 {

@@ -169,6 +169,15 @@ impl Net {
         }
     }
 
+    /// Asks the peer whether it lives; the connection is to be driven for it.
+    pub(super) fn ask_for_life(&mut self) {
+        match &mut self.speaks {
+            Speaks::H2(h2) => h2.ping(),
+            Speaks::H2Client(h2) => h2.ping(),
+            _ => {}
+        }
+    }
+
     /// The next thing that an HTTP/1 connection has received, if it is that.
     pub(super) fn parse(&mut self) -> Option<Result<h1::Event, h1::Reject>> {
         match &mut self.speaks {
@@ -324,6 +333,7 @@ impl Context {
                 }
                 Some(Ok((n, _))) => {
                     total += n;
+                    wsi.deadlines.heard_at.set(self.now());
                     result = self.take_in(wsi, &mut buffer[..n]);
                     if n < buffer.len() {
                         break;

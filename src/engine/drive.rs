@@ -122,7 +122,8 @@ impl Context {
             Some(Resting { streams: Some(0), .. }) => {
                 self.set_own_timeout(wsi, Timeout::KeepAlive, self.keepalive_of(wsi, KEEPALIVE_H2));
             }
-            None | Some(Resting { streams: Some(_), .. }) => {}
+            None => {}
+            Some(Resting { streams: Some(_), .. }) => self.watch_silence(wsi),
             Some(resting) => self.rest_h1(wsi, &resting),
         }
     }

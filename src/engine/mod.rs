@@ -25,6 +25,7 @@ pub mod system_roots;
 #[cfg(test)]
 mod tests;
 pub mod timer;
+mod validity;
 pub mod vhost;
 pub mod write;
 pub mod wsi;

@@ -59,9 +59,9 @@ pub struct RetryPolicy {
     pub conceal: u16,
     /// As [`Backoff::jitter_percent`].
     pub jitter_percent: u8,
-    /// How long a connection may be silent before it is asked whether it lives; 0: it is never asked.
+    /// How long a peer may be silent before it is asked whether it lives; 0, or no less than `hangup_after`: it is not asked.
     pub ping_after: Usec,
-    /// How long it may be silent before it is closed; 0: for ever.
+    /// How long it may be silent before the connection is closed; 0: for ever, and it is not asked.
     pub hangup_after: Usec,
 }
 
@@ -79,6 +79,12 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
+    /// Whether silent peers are asked before they are given up.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        0 < self.ping_after && self.ping_after < self.hangup_after
+    }
+
     /// Its delays.
     #[must_use]
     pub fn backoff(&self) -> Backoff<'_> {
@@ -87,10 +93,11 @@ impl RetryPolicy {
 }
 
 impl Context {
-    /// What goes for `wsi`: its own policy, or its vhost's, or the context's.
+    /// What goes for `wsi`: its own policy; or its vhost's, if it was accepted; or the context's.
     pub fn retry_policy_of(&self, wsi: &Wsi) -> Rc<RetryPolicy> {
         let own = wsi.retry.borrow().clone();
-        own.or_else(|| wsi.vhost()?.retry.clone()).unwrap_or_else(|| Rc::clone(&self.config.retry))
+        own.or_else(|| if wsi.client().is_some() { None } else { wsi.vhost()?.retry.clone() })
+            .unwrap_or_else(|| Rc::clone(&self.config.retry))
     }
 }
 

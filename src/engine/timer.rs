@@ -139,6 +139,10 @@ pub struct Deadlines {
     stall_at: Cell<Usec>,
     /// When a client's connect attempts get company.
     race_at: Cell<Usec>,
+    /// When to look how long the peer has been silent.
+    doubt_at: Cell<Usec>,
+    /// When something of the peer arrived last.
+    pub heard_at: Cell<Usec>,
     /// The earliest heap entry of this wsi.
     armed: Cell<Usec>,
 }
@@ -151,6 +155,8 @@ impl Default for Deadlines {
             timer_at: Cell::new(NEVER),
             stall_at: Cell::new(NEVER),
             race_at: Cell::new(NEVER),
+            doubt_at: Cell::new(NEVER),
+            heard_at: Cell::new(0),
             armed: Cell::new(NEVER),
         }
     }
@@ -158,7 +164,8 @@ impl Default for Deadlines {
 
 impl Deadlines {
     fn next(&self) -> Usec {
-        self.timeout_at.get().min(self.timer_at.get()).min(self.stall_at.get()).min(self.race_at.get())
+        let deadlines = [&self.timeout_at, &self.timer_at, &self.stall_at, &self.race_at, &self.doubt_at];
+        deadlines.into_iter().map(Cell::get).min().unwrap_or(NEVER)
     }
 
     /// Forgets everything: the wsi starts or ends.
@@ -168,7 +175,14 @@ impl Deadlines {
         self.timer_at.set(NEVER);
         self.stall_at.set(NEVER);
         self.race_at.set(NEVER);
+        self.doubt_at.set(NEVER);
+        self.heard_at.set(0);
         self.armed.set(NEVER);
+    }
+
+    /// When the peer's silence is looked at next.
+    pub(super) fn doubted_at(&self) -> Usec {
+        self.doubt_at.get()
     }
 
     /// Whether the program set the timeout that runs.
@@ -231,6 +245,13 @@ impl Context {
     pub(super) fn set_race_deadline(&self, wsi: &Wsi, after: Option<Usec>) {
         let at = after.map_or(NEVER, |after| self.now().saturating_add(after));
         self.account_deadline(wsi, || wsi.deadlines.race_at.set(at));
+    }
+
+    /// Sets when the peer's silence is looked at; [`NEVER`] ends it.
+    pub(super) fn set_doubt(&self, wsi: &Wsi, at: Usec) {
+        if at == NEVER || can_be_timed(wsi) {
+            self.account_deadline(wsi, || wsi.deadlines.doubt_at.set(at));
+        }
     }
 
     /// Ends all, when the wsi is freed.
@@ -297,6 +318,9 @@ impl Context {
         }
         if wsi.is_open() && deadlines.stall_at.get() <= now {
             self.stalled(wsi, now);
+        }
+        if wsi.is_open() && deadlines.doubt_at.get() <= now {
+            self.doubt(wsi, now);
         }
         if wsi.is_open() && deadlines.timeout_at.get() <= now {
             let why = deadlines.timeout.replace(Timeout::None);

@@ -245,14 +245,6 @@ unsafe fn refuse_vhost_fields(info: &Info) -> Result<()> {
         ),
         (string(info.listen_accept_role), "listen_accept_role", NO_RAW),
         (string(info.listen_accept_protocol), "listen_accept_protocol", NO_RAW),
-        (
-            // SAFETY: NULL or valid by contract.
-            function(unsafe { info.retry_and_idle_policy.as_ref() }.is_some_and(|policy| {
-                policy.secs_since_valid_ping != 0 || policy.secs_since_valid_hangup != 0
-            })),
-            "retry_and_idle_policy",
-            "connections are not probed yet: secs_since_valid_ping and _hangup must be 0",
-        ),
     ])
 }
 

@@ -144,7 +144,7 @@ pub unsafe extern "C" fn lws_retry_sul_schedule(
 }
 
 /// `lws_retry_sul_schedule()` by the policy of `wsi`: that of its connection (`retry_and_idle_policy` of the connect
-/// info), else its vhost's, else the context's, which tries again after 1, 3, 9 and 17 seconds and then gives up. A
+/// info), else, if it was accepted, its vhost's, else the context's, which tries again after 1, 3, 9 and 17 seconds and then gives up. A
 /// longer wait that the response asks for (`Retry-After`) is granted.
 ///
 /// # Safety

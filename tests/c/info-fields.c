@@ -107,13 +107,6 @@ static void set_jit_trust_query(info_t *info)
 	info->system_ops = &with_trust;
 }
 
-static void set_idle_policy(info_t *info)
-{
-	static const lws_retry_bo_t policy = { .secs_since_valid_ping = 30, .secs_since_valid_hangup = 40 };
-
-	info->retry_and_idle_policy = &policy;
-}
-
 static void set_option(info_t *info, uint64_t option)
 {
 	info->options |= option;
@@ -272,7 +265,6 @@ static const struct {
 	{ set_early_smd_cb, "early_smd_cb", "(set)" },
 	{ set_metric_report, "system_ops", "metric_report" },
 	{ set_jit_trust_query, "system_ops", "jit_trust_query" },
-	{ set_idle_policy, "retry_and_idle_policy", "(set)" },
 	{ set_http_proxy_address, "http_proxy_address", "(set)" },
 	{ set_client_ssl_private_key_password, "client_ssl_private_key_password", "(set)" },
 	{ set_client_ssl_ca_filepath, "client_ssl_ca_filepath", "/no/such.ca" },

@@ -152,6 +152,9 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 	(void)user, (void)in, (void)len;
 	if (reason != LWS_CALLBACK_HTTP)
 		return lws_callback_http_dummy(wsi, reason, user, in, len);
+	if (!strcmp((const char *)in, "/hold"))
+		/* never answered */
+		return 0;
 	printf("%s %s:", lws_get_vhost_name(lws_get_vhost(wsi)), (const char *)in);
 	by_wsi(wsi);
 	if (lws_return_http_status(wsi, HTTP_STATUS_OK, "ok"))
@@ -168,7 +171,7 @@ static const struct lws_protocols protocols[] = {
 static int serve(struct lws_context_creation_info *info)
 {
 	static const uint32_t table[] = { 30000, 60000 };
-	static const lws_retry_bo_t bo = { table, LWS_ARRAY_SIZE(table), 3, 0, 0, 1 };
+	static const lws_retry_bo_t bo = { table, LWS_ARRAY_SIZE(table), 3, 1, 2, 1 };
 	struct lws_vhost *main_vhost, *plain;
 	struct pollfd in = { 0, POLLIN, 0 };
 

@@ -7,6 +7,7 @@
 mod faults;
 mod flow;
 mod timers;
+mod validity;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

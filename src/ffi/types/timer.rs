@@ -154,9 +154,9 @@ pub struct lws_retry_bo {
     pub retry_ms_table_count: u16,
     /// After how many tries the failure is reported; `LWS_RETRY_CONCEAL_ALWAYS` for never.
     pub conceal_count: u16,
-    /// Seconds without a sign of life after which a ping is sent; 0 for the default.
+    /// Seconds without a sign of life after which a ping is sent; 0, or no less than `secs_since_valid_hangup`: none is.
     pub secs_since_valid_ping: u16,
-    /// Seconds without a sign of life after which the connection is closed; 0 for the default.
+    /// Seconds without a sign of life after which the connection is closed; 0: it is not, and no ping is sent.
     pub secs_since_valid_hangup: u16,
     /// Up to how much is added to a delay at random, in percent.
     pub jitter_percent: u8,

@@ -14,6 +14,7 @@ use ::http::header::CONTENT_LENGTH;
 use ::http::response::Parts;
 use bytes::{Bytes, BytesMut};
 
+use super::ping::Pinger;
 use super::pipe::{MemIo, Pipe};
 use super::sender::Sender;
 use super::wake::{StreamWaker, WakeQueue};
@@ -85,6 +86,7 @@ pub struct H2Client {
     open: Rc<Cell<usize>>,
     /// The caller is to be told when a stream may be opened.
     tell_ready: bool,
+    pinger: Pinger,
 }
 
 enum State {
@@ -135,7 +137,14 @@ impl H2Client {
             Poll::Ready(Err(error)) => State::Over(error.to_string()),
             Poll::Pending => State::Over("the preface found no room".into()),
         };
-        Self { state, pipe, wakes: Arc::default(), open: Rc::default(), tell_ready: true }
+        Self {
+            state,
+            pipe,
+            wakes: Arc::default(),
+            open: Rc::default(),
+            tell_ready: true,
+            pinger: Pinger::default(),
+        }
     }
 
     /// Plaintext from the peer goes in by `fill`, which appends to the buffer it is given.
@@ -243,6 +252,13 @@ impl H2Client {
             // The h2 crate writes whole frames only, so that the output ends with one.
             self.pipe.borrow_mut().outbound.extend_from_slice(&GO_AWAY);
             self.over(None);
+        }
+    }
+
+    /// Asks the peer whether it lives, by a PING that the next poll sends; whatever arrives is an answer.
+    pub fn ping(&mut self) {
+        if let State::Open { connection, .. } = &mut self.state {
+            self.pinger.ask(|| connection.ping_pong());
         }
     }
 

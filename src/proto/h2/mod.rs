@@ -10,6 +10,7 @@
 //! stream's id on the connection's [`WakeQueue`].
 
 mod client;
+mod ping;
 mod pipe;
 mod sender;
 mod server;

@@ -13,6 +13,7 @@ use ::http::request::Parts;
 use ::http::{Response, StatusCode};
 use bytes::{Bytes, BytesMut};
 
+use super::ping::Pinger;
 use super::pipe::{MemIo, Pipe};
 use super::wake::{StreamWaker, WakeQueue};
 use super::{FREE_WRITE, Received, STREAM_BUFFER, SendError, is_orderly};
@@ -69,6 +70,7 @@ pub struct H2Server {
     state: State,
     pipe: Rc<RefCell<Pipe>>,
     wakes: Arc<WakeQueue>,
+    pinger: Pinger,
 }
 
 enum State {
@@ -95,7 +97,12 @@ impl H2Server {
             builder.header_table_size(size);
         }
         let handshake = builder.handshake(MemIo(Rc::clone(&pipe)));
-        Self { state: State::Handshaking(Box::new(handshake)), pipe, wakes: Arc::default() }
+        Self {
+            state: State::Handshaking(Box::new(handshake)),
+            pipe,
+            wakes: Arc::default(),
+            pinger: Pinger::default(),
+        }
     }
 
     /// Plaintext from the peer goes in by `fill`, which appends to the buffer it is given.
@@ -168,6 +175,13 @@ impl H2Server {
         if let State::Open(connection) = &mut self.state {
             connection.abrupt_shutdown(Reason::NO_ERROR);
             self.poll(false);
+        }
+    }
+
+    /// Asks the peer whether it lives, by a PING that the next poll sends; whatever arrives is an answer.
+    pub fn ping(&mut self) {
+        if let State::Open(connection) = &mut self.state {
+            self.pinger.ask(|| connection.ping_pong());
         }
     }
 
