@@ -148,6 +148,7 @@ impl Context {
         stream.set_client(Some(Rc::clone(&of_stream)));
         stream.bind_vhost(wsi.vhost());
         stream.protocol.set(wsi.protocol.get());
+        stream.retry.replace(wsi.retry.borrow().clone());
         wsi.move_session_to(stream);
         self.make_stream(wsi, stream);
         client.queue.borrow_mut().push_front(stream.id());
