@@ -11,7 +11,7 @@ use crate::engine::dispatch::Arg;
 use crate::engine::reason::Reason;
 use crate::engine::timer::Timeout;
 use crate::engine::wsi::Wsi;
-use crate::proto::h1::client::ClientEvent;
+use crate::proto::h1::client::{ClientEvent, ResponseBody};
 use crate::proto::h2::{Answer, ClientEvent as H2Event, H2Client, Received};
 use crate::proto::http::header::{HeaderTable, Version};
 use crate::util::slots::Id;
@@ -92,6 +92,10 @@ impl Context {
             None | Some(Ok(ClientEvent::NeedMore)) => false,
             Some(Ok(ClientEvent::Informational(_))) => true,
             Some(Ok(ClientEvent::Head(table, info))) => {
+                if info.body == ResponseBody::Tunnel {
+                    self.fail_client(wsi, "the server switches to a protocol that nobody asked for");
+                    return true;
+                }
                 wsi.http.keep_alive.set(info.keep_alive);
                 self.answered(wsi, client, *table);
                 true

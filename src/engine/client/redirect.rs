@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::{Client, Stage, Target};
 use crate::engine::context::Context;
 use crate::engine::dispatch::Arg;
+use crate::engine::ledger::Kind;
 use crate::engine::reason::Reason;
 use crate::engine::timer::Timeout;
 use crate::engine::wsi::{Role, Wsi};
@@ -88,6 +89,7 @@ impl Context {
     pub(super) fn ask_again(&self, wsi: &Wsi, client: &Rc<Client>) {
         if wsi.is_stream() {
             self.leave_connection(wsi);
+            self.ledger.freed(Kind::H2Stream, 0);
             wsi.role.set(Role::Connection);
             wsi.parent.set(client.parent.get());
         } else {
@@ -95,7 +97,7 @@ impl Context {
             let now = self.now();
             wsi.with_fd(|fd| wsi.with_net(|net| net.last_words(fd, now)));
             self.give_up_socket(wsi);
-            self.orphan_queue(wsi, client);
+            self.orphan_queue(client);
         }
         self.detach_ah(wsi);
         self.set_timeout(wsi, Timeout::None, 0);

@@ -67,11 +67,11 @@ impl Context {
                 self.close(rival);
             }
         }
-        self.orphan_queue(wsi, client);
+        self.orphan_queue(client);
     }
 
     /// Those that waited for this connection: what has failed for it would fail for them too; otherwise they begin anew.
-    pub(super) fn orphan_queue(&self, wsi: &Wsi, client: &Client) {
+    pub(super) fn orphan_queue(&self, client: &Client) {
         let never_connected = matches!(
             client.stage.get(),
             Stage::Resolving | Stage::Connecting | Stage::Tunnel | Stage::Handshake
@@ -82,12 +82,7 @@ impl Context {
             waiter.leader.set(None);
             match &why {
                 Some(why) if never_connected => self.fail_client(waiting, why.clone()),
-                _ if waiting.id() == wsi.id() => {}
-                _ => {
-                    if !self.join_connection(waiting, &waiter) {
-                        self.start_connecting(waiting, &waiter);
-                    }
-                }
+                _ => self.ask_again(waiting, &waiter),
             }
         }
     }
@@ -158,6 +153,11 @@ impl Context {
 
     /// Gives streams to those that wait, as long as there are any to be had; whether one was.
     pub(super) fn open_queued(&self, connection: &Wsi, client: &Rc<Client>) -> bool {
+        if connection.with_net(|net| net.h2_client().is_some_and(H2Client::takes_streams)) != Some(true) {
+            self.leave_shared(connection, client);
+            self.orphan_queue(client);
+            return false;
+        }
         let mut opened = false;
         while connection.is_open()
             && connection.with_net(|net| net.h2_client().is_some_and(H2Client::may_open)) == Some(true)

@@ -202,6 +202,11 @@ impl H2Client {
         self.room() != Err(OpenError::Full)
     }
 
+    /// Whether the connection takes new streams, now or later: not after the peer's GOAWAY.
+    pub fn takes_streams(&mut self) -> bool {
+        !matches!(self.room(), Err(OpenError::Closed(_)))
+    }
+
     /// Whether a stream may be opened.
     fn room(&mut self) -> Result<(), OpenError> {
         let requests = match &mut self.state {

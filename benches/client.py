@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""
+Compares this library's HTTP/2 client with curl's (libcurl and nghttp2) and with
+upstream libwebsockets', in one run on one machine: many small requests over one
+TLS connection, and one large download. The server is nghttpd, on another core.
+
+  benches/client.py              medians of 5 rounds
+  benches/client.py --rounds N
+  benches/client.py --check      exits with 1 if curl is faster
+
+Needs cc, openssl, curl, nghttpd (nghttp2-server) and a release build.
+DEBIAN_LWS_ROOT is where Debian's libwebsockets 4.3.5 is unpacked (as for
+run.sh, which fetches it into target/debian-lws); without it, its column is empty.
+"""
+
+import argparse
+import os
+import pathlib
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+REPO = HERE.parent
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", REPO / "target"))
+OUT = TARGET / "bench-client"
+GIB = 1 << 30
+SMALL = 10000
+
+
+def compile_client(name, include, library):
+    directory = OUT / name
+    directory.mkdir(parents=True, exist_ok=True)
+    for link in ("libwebsockets.so", "libwebsockets.so.19"):
+        path = directory / link
+        path.unlink(missing_ok=True)
+        path.symlink_to(library)
+    program = directory / "bench-client"
+    subprocess.run(
+        ["cc", "-std=c99", "-O2", "-isystem", include, HERE / "c/bench-client.c", "-o", program,
+         f"-L{directory}", "-lwebsockets", f"-Wl,-rpath,{directory}"], check=True)
+    return program
+
+
+def upstream():
+    root = pathlib.Path(os.environ.get("DEBIAN_LWS_ROOT", TARGET / "debian-lws"))
+    found = sorted(root.glob("usr/lib/*/libwebsockets.so.19*"))
+    return compile_client("lws", root / "usr/include", found[0].resolve()) if found else None
+
+
+def serve():
+    www = OUT / "www"
+    www.mkdir(parents=True, exist_ok=True)
+    (www / "small").write_bytes(b"hello world\n")
+    with open(www / "large", "wb") as large:
+        large.truncate(GIB)
+    key, certificate = OUT / "key.pem", OUT / "cert.pem"
+    if not certificate.exists():
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+             "-days", "365", "-subj", "/CN=localhost", "-keyout", key, "-out", certificate],
+            check=True, stderr=subprocess.DEVNULL)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        ["taskset", "-c", "0", "nghttpd", "-d", www, str(port), key, certificate, "-m", "100"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while server.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return server, port
+        except OSError:
+            time.sleep(0.05)
+    sys.exit("nghttpd does not start")
+
+
+def measure(command):
+    """Wall and CPU seconds of a command, which must succeed."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.monotonic()
+    subprocess.run(["taskset", "-c", "1", *command], check=True, stdout=subprocess.DEVNULL, timeout=300)
+    wall = time.monotonic() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+
+    clients = {"ferrows": compile_client("ferrows", REPO / "include", TARGET / "release/libwebsockets.so")}
+    if lws := upstream():
+        clients["lws"] = lws
+    server, port = serve()
+    base = f"https://127.0.0.1:{port}"
+    curl = ["curl", "-skf", "--http2", "-H", "host: localhost"]
+
+    def small(name, at_once):
+        if name == "curl":
+            parallel = [] if at_once == 1 else ["-Z", "--parallel-max", str(at_once)]
+            return [*curl, *parallel, "-o", "/dev/null", f"{base}/small?[1-{SMALL}]"]
+        return [clients[name], str(port), "/small", str(SMALL), str(at_once)]
+
+    def large(name):
+        if name == "curl":
+            return [*curl, "-o", "/dev/null", f"{base}/large"]
+        return [clients[name], str(port), "/large", "1", "1"]
+
+    rows = [
+        ("small, 100 at a time", "req/s", SMALL, lambda name: small(name, 100)),
+        ("small, one after the other", "req/s", SMALL, lambda name: small(name, 1)),
+        ("1 GiB download", "MB/s", GIB / 1e6, large),
+    ]
+    names = [*clients, "curl"]
+    slower = False
+    print("|  |  | " + " | ".join(names) + " | / curl | CPU s: " + ", ".join(names) + " |")
+    print("|---|---|" + "--:|" * (len(names) + 1) + "---|")
+    try:
+        for title, unit, amount, command in rows:
+            rates, cpu = {}, {}
+            for name in names:
+                rates[name], cpu[name] = [], []
+            for _ in range(options.rounds):
+                # In turns, so that what else the machine does meets all alike.
+                for name in names:
+                    try:
+                        wall, used = measure(command(name))
+                    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+                        continue
+                    rates[name].append(amount / wall)
+                    cpu[name].append(used)
+            median = {name: statistics.median(rates[name]) if rates[name] else None for name in names}
+            ratio = median["ferrows"] / median["curl"] if median["ferrows"] and median["curl"] else 0
+            slower |= ratio < 1
+            shown = [f"{median[name]:.0f}" if median[name] else "fails" for name in names]
+            used = [f"{statistics.median(cpu[name]):.2f}" if cpu[name] else "–" for name in names]
+            print(f"| {title} | {unit} | " + " | ".join(shown) + f" | {ratio:.2f} | " + ", ".join(used) + " |")
+    finally:
+        server.terminate()
+        server.wait(10)
+    if options.check and slower:
+        sys.exit("slower than curl")
+
+
+if __name__ == "__main__":
+    main()
