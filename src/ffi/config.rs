@@ -87,7 +87,6 @@ const OPTIONS_REFUSED: [(u64, &str, &str); 11] = [
 
 const NO_EVENT_LIB: &str = "that event library is not built in; use info.event_lib_custom";
 const NO_RAW: &str = "there are no raw sockets yet";
-const NO_CLIENT: &str = "there is no client yet";
 
 /// Reads what concerns the whole context.
 ///
@@ -198,7 +197,7 @@ unsafe fn refuse_context_fields(info: &Info) -> Result<()> {
         (function(info.early_smd_cb.is_some()), "early_smd_cb", "there is no message distribution"),
         (number(info.smd_ttl_us), "smd_ttl_us", "there is no message distribution"),
         (number(info.smd_queue_depth), "smd_queue_depth", "there is no message distribution"),
-        (string(info.http_nsc_filepath), "http_nsc_filepath", NO_CLIENT),
+        (string(info.http_nsc_filepath), "http_nsc_filepath", "there is no cookie jar, as in Debian's build"),
     ])
 }
 

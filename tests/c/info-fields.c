@@ -79,13 +79,16 @@ static int stand_in;
 	number(count_caps) number(smd_ttl_us) number(smd_queue_depth) number(http_proxy_port) \
 	number(ssl_options_set) number(ssl_options_clear) number(simultaneous_ssl_restriction) \
 	number(simultaneous_ssl_handshake_restriction) number(ssl_info_event_mask) \
-	number(ssl_client_options_set) number(ssl_client_options_clear) number(connect_timeout_secs) \
+	number(ssl_client_options_set) number(ssl_client_options_clear) \
 	number(bind_iface) number(tls_session_timeout)
 
 EACH(POINTER, TEXT, NUMBER)
 
-/* their values may be secret */
-TEXT(http_proxy_address)
+static void set_http_proxy_address(info_t *info)
+{
+	/* what comes before the @ is secret */
+	info->http_proxy_address = "user:secret@no-port";
+}
 
 static void set_early_smd_cb(info_t *info)
 {
@@ -119,7 +122,7 @@ static void set_option(info_t *info, uint64_t option)
 	}
 #define OPTIONS(option) \
 	option(LIBEV) option(LIBUV) option(LIBEVENT) option(GLIB) option(SDEVENT) option(ULOOP) \
-	option(JUST_USE_RAW_ORIGIN) option(FALLBACK_TO_RAW) option(ONLY_RAW) option(IGNORE_MISSING_CERT) \
+	option(FALLBACK_TO_RAW) option(ONLY_RAW) option(IGNORE_MISSING_CERT) \
 	option(VHOST_UPG_STRICT_HOST_CHECK) option(SS_PROXY)
 
 /* refused too, and not called by its own name */
@@ -265,7 +268,7 @@ static const struct {
 	{ set_early_smd_cb, "early_smd_cb", "(set)" },
 	{ set_metric_report, "system_ops", "metric_report" },
 	{ set_jit_trust_query, "system_ops", "jit_trust_query" },
-	{ set_http_proxy_address, "http_proxy_address", "(set)" },
+	{ set_http_proxy_address, "http_proxy_address", "no-port" },
 	{ set_client_ssl_private_key_password, "client_ssl_private_key_password", "(set)" },
 	{ set_client_ssl_ca_filepath, "client_ssl_ca_filepath", "/no/such.ca" },
 	{ set_client_ssl_cert_filepath, "client_ssl_cert_filepath", "/no/such.cert" },

@@ -254,6 +254,7 @@ impl Context {
             self.set_own_timeout(wsi, Timeout::KeepAlive, client.options.keep_warm);
         } else {
             self.end_own_timeout(wsi);
+            self.watch_silence(wsi);
         }
     }
 
