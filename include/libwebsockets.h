@@ -784,7 +784,7 @@ enum lws_client_connect_ssl_connection_flags {
     LCCSCF_ALLOW_INSECURE = 16,
     /// h2: send `END_STREAM` the way older nghttp2 servers need it.
     LCCSCF_H2_QUIRK_NGHTTP2_END_STREAM = 32,
-    /// h2: tolerate a peer that overflows the window.
+    /// h2: ignore the initial window of a server that announces the largest there is.
     LCCSCF_H2_QUIRK_OVERFLOWS_TXCR = 64,
     /// h2: send the token as bearer authorization.
     LCCSCF_H2_AUTH_BEARER = 128,

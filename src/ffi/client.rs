@@ -36,16 +36,14 @@ const HONOURED: u32 = flag::LCCSCF_USE_SSL.c()
     | flag::LCCSCF_ACCEPT_TLS_DOWNGRADE_REDIRECTS.c();
 
 /// Flags that change nothing here, because what they ask for is how it always is: END_STREAM comes with the head of a request
-/// without a body, and what can be read is read before anything is written.
-const WITHOUT_EFFECT: u32 = flag::LCCSCF_H2_QUIRK_NGHTTP2_END_STREAM.c() | flag::LCCSCF_PRIORITIZE_READS.c();
+/// without a body, a server's window may be as large as windows can be, and what can be read is read before anything is
+/// written.
+const WITHOUT_EFFECT: u32 = flag::LCCSCF_H2_QUIRK_NGHTTP2_END_STREAM.c()
+    | flag::LCCSCF_H2_QUIRK_OVERFLOWS_TXCR.c()
+    | flag::LCCSCF_PRIORITIZE_READS.c();
 
 /// Flags that are refused, and why.
-const REFUSED: [(flag, &str, &str); 9] = [
-    (
-        flag::LCCSCF_H2_QUIRK_OVERFLOWS_TXCR,
-        "LCCSCF_H2_QUIRK_OVERFLOWS_TXCR",
-        "a peer that sends more than its window ends the connection",
-    ),
+const REFUSED: [(flag, &str, &str); 8] = [
     (flag::LCCSCF_H2_AUTH_BEARER, "LCCSCF_H2_AUTH_BEARER", NO_SECURE_STREAMS),
     (flag::LCCSCF_H2_HEXIFY_AUTH_TOKEN, "LCCSCF_H2_HEXIFY_AUTH_TOKEN", NO_SECURE_STREAMS),
     (
