@@ -195,8 +195,9 @@ fn try_clients(setup: &Setup) {
 
 #[test]
 fn every_example_serves_curl_and_nghttp() {
-    for name in names() {
-        let setups: Vec<_> = SETUPS.iter().filter(|setup| setup.name == name).collect();
+    // The clients among them are in tests/client.rs.
+    for name in names().iter().filter(|name| name.starts_with("minimal-http-server")) {
+        let setups: Vec<_> = SETUPS.iter().filter(|setup| setup.name == *name).collect();
         assert!(!setups.is_empty(), "SETUPS does not say how to try {name}");
         for setup in setups {
             try_clients(setup);

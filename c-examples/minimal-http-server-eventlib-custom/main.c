@@ -5,16 +5,20 @@
  * static files and a dynamic resource over TLS with HTTP/2 and HTTP/1.1. The
  * library brings no thread and no loop: through the five operations in the
  * middle of this file it says which descriptors it wants watched, and the
- * application tells it what happened to them.
+ * application tells it what happened to them. A client connection, to whatever
+ * other server, runs on the same loop.
  *
  *   build/minimal-http-server-eventlib-custom -p 7681
  *   curl --http2 --cacert build/certs/localhost.crt https://localhost:7681/
  *   curl --http2 --cacert build/certs/localhost.crt https://localhost:7681/live
+ *   build/minimal-http-server-eventlib-custom -p 0 --client https://example.com/
  *   kill -USR1 PID         # prints the statistics
  *
  *   -p PORT            port to listen on, 0 lets the kernel choose (7681)
  *   --interface IFACE  address or interface to listen on (all)
  *   --no-tls           cleartext: HTTP/1.1, and HTTP/2 by prior knowledge
+ *   --client URL       ask for URL, and say what came
+ *   --ca FILE          for that, trust FILE, PEM, beside the system's
  *   --unguarded        close operation without the check for streams: see below
  *   -d LEVELS          log levels to show, 15 shows the informative ones too
  */
@@ -131,8 +135,8 @@ static int op_init_pt(struct lws_context *context, void *foreign_loop, int tsi)
 	return 0;
 }
 
-/* A listening socket, an accepted one, or the pipe that wakes the loop up.
- * Nonzero refuses it, and then lws closes it. */
+/* A listening socket, an accepted one, a client's, or the pipe that wakes the
+ * loop up. Nonzero refuses it, and then lws closes it. */
 static int op_add(struct lws *wsi)
 {
 	return loop_add(loop_of(wsi), lws_get_socket_fd(wsi), POLLIN);
@@ -251,9 +255,101 @@ static int callback_live(struct lws *wsi, enum lws_callback_reasons reason,
 	return lws_callback_http_dummy(wsi, reason, user, in, len);
 }
 
+/*
+ * The client: it asks once, and says what came of it.
+ */
+
+struct answer {
+	unsigned int status;
+	unsigned long long received;
+	int complete;
+};
+
+static int callback_client(struct lws *wsi, enum lws_callback_reasons reason,
+			   void *user, void *in, size_t len)
+{
+	struct answer *answer = (struct answer *)user;
+
+	switch (reason) {
+	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
+		printf("client: failed: %s\n",
+		       in ? (const char *)in : "no reason given");
+		break;
+
+	case LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP:
+		answer->status = lws_http_client_http_response(wsi);
+		break;
+
+	/* HTTP/1: there is something to read, and reading it calls us again... */
+	case LWS_CALLBACK_RECEIVE_CLIENT_HTTP: {
+		char buf[LWS_PRE + 4096], *p = buf + LWS_PRE;
+		int room = sizeof(buf) - LWS_PRE;
+
+		return lws_http_client_read(wsi, &p, &room) < 0 ? -1 : 0;
+	}
+
+	/* ...here, with a piece of the body, as HTTP/2 does at once. */
+	case LWS_CALLBACK_RECEIVE_CLIENT_HTTP_READ:
+		answer->received += len;
+		return 0;
+
+	case LWS_CALLBACK_COMPLETED_CLIENT_HTTP:
+		answer->complete = 1;
+		printf("client: status %u, %llu bytes\n", answer->status,
+		       answer->received);
+		break;
+
+	/* A connection of HTTP/2 that was kept for more requests has no answer. */
+	case LWS_CALLBACK_CLOSED_CLIENT_HTTP:
+		if (answer && !answer->complete)
+			printf("client: failed: closed before the end\n");
+		break;
+
+	default:
+		break;
+	}
+
+	return lws_callback_http_dummy(wsi, reason, user, in, len);
+}
+
+/* What happens after this call the callback is told. */
+static void start_client(struct lws_context *context, const char *target)
+{
+	struct lws_client_connect_info info;
+	const char *scheme, *path;
+	char url[1024], full_path[1024], host[300];
+
+	memset(&info, 0, sizeof(info));
+	lws_strncpy(url, target, sizeof(url));
+	if (lws_parse_uri(url, &scheme, &info.address, &info.port, &path)) {
+		printf("client: failed: not a URL\n");
+		return;
+	}
+	lws_snprintf(full_path, sizeof(full_path), "/%s",
+		     path[0] == '/' ? path + 1 : path);
+	lws_snprintf(host, sizeof(host),
+		     strchr(info.address, ':') ? "[%s]:%d" : "%s:%d",
+		     info.address, info.port);
+
+	info.context		 = context;
+	info.path		 = full_path;
+	info.host		 = host;
+	info.method		 = "GET";
+	info.alpn		 = "h2,http/1.1";
+	info.local_protocol_name = "client";
+	info.ssl_connection	 = LCCSCF_H2_QUIRK_NGHTTP2_END_STREAM |
+				   LCCSCF_H2_QUIRK_OVERFLOWS_TXCR;
+	if (!strcmp(scheme, "https"))
+		info.ssl_connection |= LCCSCF_USE_SSL;
+
+	if (!lws_client_connect_via_info(&info))
+		printf("client: failed: not even begun\n");
+}
+
 static const struct lws_protocols protocols[] = {
 	{ "http", lws_callback_http_dummy, 0, 0, 0, NULL, 0 },
 	{ "live", callback_live, sizeof(struct session), 0, 0, NULL, 0 },
+	{ "client", callback_client, sizeof(struct answer), 0, 0, NULL, 0 },
 	LWS_PROTOCOL_LIST_TERM
 };
 
@@ -394,11 +490,13 @@ int main(int argc, const char **argv)
 	option			= lws_cmdline_option(argc, argv, "-p");
 	info.port		= option ? atoi(option) : 7681;
 	info.options =
-		LWS_SERVER_OPTION_HTTP_HEADERS_SECURITY_BEST_PRACTICES_ENFORCE;
+		LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
+		LWS_SERVER_OPTION_HTTP_HEADERS_SECURITY_BEST_PRACTICES_ENFORCE |
+		LWS_SERVER_OPTION_H2_JUST_FIX_WINDOW_UPDATE_OVERFLOW;
+	info.client_ssl_ca_filepath = lws_cmdline_option(argc, argv, "--ca");
 	if (lws_cmdline_option(argc, argv, "--no-tls")) {
 		scheme = "http";
 	} else {
-		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 		info.ssl_cert_filepath = CERT_DIR "/localhost.crt";
 		info.ssl_private_key_filepath = CERT_DIR "/localhost.key";
 	}
@@ -418,6 +516,10 @@ int main(int argc, const char **argv)
 	printf("listening on %s://localhost:%d\n", scheme, port);
 	printf("try: curl --http2 --cacert " CERT_DIR "/localhost.crt %s://localhost:%d/live\n",
 	       scheme, port);
+
+	option = lws_cmdline_option(argc, argv, "--client");
+	if (option)
+		start_client(context, option);
 
 	while (!loop.stop && !failed)
 		failed = loop_turn(&loop, context);

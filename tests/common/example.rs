@@ -85,8 +85,16 @@ impl Examples {
 
     /// The certificate that the servers show, for clients that verify it.
     pub(crate) fn certificate(&self) -> String {
-        let path = self.build.join("certs/localhost.crt");
-        path.to_str().expect("the build directory is UTF-8").to_owned()
+        self.path("certs/localhost.crt")
+    }
+
+    /// The certificate's key.
+    pub(crate) fn key(&self) -> String {
+        self.path("certs/localhost.key")
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.build.join(name).to_str().expect("the build directory is UTF-8").to_owned()
     }
 
     /// Starts a server on a free port and waits until it listens.
@@ -174,7 +182,7 @@ pub(crate) struct Count {
 
 impl Statistics {
     /// All that is held: descriptors, and of each kind how many and how many bytes.
-    fn held(&self) -> (u64, BTreeMap<&str, (u64, u64)>) {
+    pub(crate) fn held(&self) -> (u64, BTreeMap<&str, (u64, u64)>) {
         let kinds = self.kinds.iter();
         let held = kinds.map(|(kind, count)| (kind.as_str(), (count.live, count.bytes)));
         (self.descriptors, held.collect())
@@ -231,16 +239,22 @@ impl CountingServer {
     }
 }
 
-fn ask(program: &Running) -> Statistics {
+/// What the custom-loop example counts now.
+pub(crate) fn ask(program: &Running) -> Statistics {
     let first = program.stdout().len();
     program.signal(Signal::USR1);
     let (next, descriptors) = program
         .wait_line_from(first, "the descriptors", |line| line.strip_prefix("descriptors: ")?.parse().ok());
     let (_, json) = program
         .wait_line_from(next, "the statistics", |line| line.strip_prefix("statistics: ").map(str::to_owned));
-    let json: serde_json::Value = serde_json::from_str(&json).expect("the statistics are JSON");
+    Statistics { descriptors, kinds: kinds_of(&json) }
+}
+
+/// The counts of each resource kind, from the library's own JSON.
+pub(crate) fn kinds_of(json: &str) -> BTreeMap<String, Count> {
+    let json: serde_json::Value = serde_json::from_str(json).expect("the statistics are JSON");
     let kinds = json.as_object().unwrap_or_else(|| panic!("statistics without kinds: {json}"));
-    let kinds = kinds
+    kinds
         .iter()
         .filter_map(|(kind, counts)| {
             let number = |name| counts.get(name)?.as_u64();
@@ -249,6 +263,5 @@ fn ask(program: &Running) -> Statistics {
                 Count { live: number("live")?, total: number("total")?, bytes: number("bytes")? },
             ))
         })
-        .collect();
-    Statistics { descriptors, kinds }
+        .collect()
 }

@@ -13,6 +13,8 @@ pub(crate) mod h1;
 pub(crate) mod h2;
 pub(crate) mod http_server;
 pub(crate) mod library;
+pub(crate) mod nghttpd;
+pub(crate) mod nginx;
 pub(crate) mod process;
 pub(crate) mod tls;
 pub(crate) mod tools;
@@ -22,6 +24,7 @@ pub(crate) use library::{compile, library};
 pub(crate) use process::{Program, Running};
 pub(crate) use wait::{DEADLINE, until};
 
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -33,6 +36,12 @@ pub(crate) fn tmp() -> PathBuf {
 /// The crate's root.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Ports of the loopback that nobody listens on now.
+pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
+    let listeners = [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"));
+    listeners.map(|listener| listener.local_addr().expect("its address").port())
 }
 
 /// A directory of this test alone, empty at first, removed when the value is dropped.

@@ -32,12 +32,18 @@ impl Program {
         } else {
             Command::new(path)
         };
-        command
-            .env("LD_LIBRARY_PATH", &library().dir)
-            .env("RUST_BACKTRACE", "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        // Proxies are for the network outside.
+        command.env("LD_LIBRARY_PATH", &library().dir).env("RUST_BACKTRACE", "1").env_remove("http_proxy");
+        Self::of(command, path)
+    }
+
+    /// A program that has nothing to do with the library: a server that its clients speak to.
+    pub(crate) fn independent(path: impl AsRef<Path>) -> Self {
+        Self::of(Command::new(path.as_ref()), path.as_ref())
+    }
+
+    fn of(mut command: Command, path: &Path) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self { command, name: path.file_name().unwrap_or_default().to_string_lossy().into_owned() }
     }
 
@@ -63,7 +69,9 @@ impl Program {
     }
 
     pub(crate) fn start(mut self) -> Running {
-        let mut child = self.command.spawn().unwrap_or_else(|e| panic!("cannot start {}: {e}", self.name));
+        let mut child = self.command.spawn().unwrap_or_else(|e| {
+            panic!("cannot start {} ({e}): scripts/test installs what the tests need", self.name)
+        });
         let stdin = child.stdin.take();
         let stdout = Output::default();
         let stderr = Output::default();
@@ -187,6 +195,13 @@ impl Running {
             .find_map(|line| line.strip_prefix("VmRSS:"))
             .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
             .expect("VmRSS of the program")
+    }
+
+    /// The most resident memory it ever had, in KiB; `None` once it has ended.
+    pub(crate) fn peak_rss(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.split_whitespace().next()?.parse().ok()
     }
 
     /// Open file descriptors.
