@@ -2470,6 +2470,49 @@ struct lws_context_creation_info {
     void *_unused[2];
 };
 
+/// HTTP part of the measurements.
+struct lws_conmon_http {
+    /// The response's status.
+    int response;
+};
+
+/// Protocol part of the measurements.
+union lws_conmon_protocol_specific {
+    /// HTTP.
+    struct lws_conmon_http http;
+};
+
+/// A duration in microseconds.
+typedef uint32_t lws_conmon_interval_us_t;
+
+/// Which member of `protocol_specific` is valid.
+typedef enum lws_conmon_pcol lws_conmon_pcol_t;
+
+/// How name resolution ended.
+typedef enum lws_conmon_dns_disposition lws_conmon_dns_disposition_t;
+
+/// Measurements of a client connection.
+struct lws_conmon {
+    /// The peer.
+    lws_sockaddr46 peer46;
+    /// What depends on the protocol.
+    union lws_conmon_protocol_specific protocol_specific;
+    /// What name resolution found.
+    struct addrinfo *dns_results_copy;
+    /// Time that name resolution took.
+    lws_conmon_interval_us_t ciu_dns;
+    /// Time that the connection took.
+    lws_conmon_interval_us_t ciu_sockconn;
+    /// Time that the TLS handshake took.
+    lws_conmon_interval_us_t ciu_tls;
+    /// Time until the first byte of the response.
+    lws_conmon_interval_us_t ciu_txn_resp;
+    /// Which member of `protocol_specific` is valid.
+    lws_conmon_pcol_t pcol;
+    /// How name resolution ended.
+    lws_conmon_dns_disposition_t dns_disposition;
+};
+
 /// Called by `lws_dll2_foreach_safe()` per node; nonzero ends the walk.
 typedef int (*lws_dll2_foreach_cb_t)(struct lws_dll2 *d, void *user);
 
@@ -2697,49 +2740,6 @@ typedef struct lws_plugin_protocol lws_plugin_protocol_t;
 
 /// An event library.
 typedef struct lws_plugin_evlib lws_plugin_evlib_t;
-
-/// HTTP part of the measurements.
-struct lws_conmon_http {
-    /// The response's status.
-    int response;
-};
-
-/// Protocol part of the measurements.
-union lws_conmon_protocol_specific {
-    /// HTTP.
-    struct lws_conmon_http http;
-};
-
-/// A duration in microseconds.
-typedef uint32_t lws_conmon_interval_us_t;
-
-/// Which member of `protocol_specific` is valid.
-typedef enum lws_conmon_pcol lws_conmon_pcol_t;
-
-/// How name resolution ended.
-typedef enum lws_conmon_dns_disposition lws_conmon_dns_disposition_t;
-
-/// Measurements of a client connection.
-struct lws_conmon {
-    /// The peer.
-    lws_sockaddr46 peer46;
-    /// What depends on the protocol.
-    union lws_conmon_protocol_specific protocol_specific;
-    /// What name resolution found.
-    struct addrinfo *dns_results_copy;
-    /// Time that name resolution took.
-    lws_conmon_interval_us_t ciu_dns;
-    /// Time that the connection took.
-    lws_conmon_interval_us_t ciu_sockconn;
-    /// Time that the TLS handshake took.
-    lws_conmon_interval_us_t ciu_tls;
-    /// Time until the first byte of the response.
-    lws_conmon_interval_us_t ciu_txn_resp;
-    /// Which member of `protocol_specific` is valid.
-    lws_conmon_pcol_t pcol;
-    /// How name resolution ended.
-    lws_conmon_dns_disposition_t dns_disposition;
-};
 
 /// A unit for humans.
 typedef struct lws_humanize_unit lws_humanize_unit_t;
@@ -3150,6 +3150,22 @@ const char *lws_cmdline_option(int argc, const char **argv, const char *val);
 /// The caller guarantees:
 /// `argv` is NULL or has `argc` C strings (or NULLs); `info` is NULL or valid.
 void lws_cmdline_option_handle_builtin(int argc, const char **argv, struct lws_context_creation_info *info);
+
+/// Fills `dest` with what the steps to the client's answer took: the look-up, the connect, the TLS handshake and the time
+/// until the answer, in microseconds, 0 for steps that were not taken (by requests over a connection that there was), and
+/// the peer's address. With `LCCSCF_CONMON` also the addresses that were found, a list that the caller gives back with
+/// `lws_conmon_release()`. All zero for what is no client; NULL is ignored.
+///
+/// The caller guarantees:
+/// `context` is NULL or a wsi of a live context; `dest` is NULL or writable. Service thread only.
+void lws_conmon_wsi_take(struct lws *context,
+                         struct lws_conmon *dest);
+
+/// Gives the addresses back that `lws_conmon_wsi_take()` put into `conmon`, which has none afterwards. NULL is ignored.
+///
+/// The caller guarantees:
+/// `conmon` is NULL, all zero, or was filled by `lws_conmon_wsi_take()`, and its list is as it was then.
+void lws_conmon_release(struct lws_conmon *conmon);
 
 /// Creates a context: the library's state, its service thread's event pipe, and, unless
 /// `LWS_SERVER_OPTION_EXPLICIT_VHOSTS` is given, one vhost made from the same `info`.

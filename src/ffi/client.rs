@@ -33,6 +33,7 @@ const HONOURED: u32 = flag::LCCSCF_USE_SSL.c()
     | flag::LCCSCF_IP_HIGH_THROUGHPUT.c()
     | flag::LCCSCF_IP_HIGH_RELIABILITY.c()
     | flag::LCCSCF_IP_LOW_COST.c()
+    | flag::LCCSCF_CONMON.c()
     | flag::LCCSCF_ACCEPT_TLS_DOWNGRADE_REDIRECTS.c();
 
 /// Flags that change nothing here, because what they ask for is how it always is: END_STREAM comes with the head of a request
@@ -43,7 +44,7 @@ const WITHOUT_EFFECT: u32 = flag::LCCSCF_H2_QUIRK_NGHTTP2_END_STREAM.c()
     | flag::LCCSCF_PRIORITIZE_READS.c();
 
 /// Flags that are refused, and why.
-const REFUSED: [(flag, &str, &str); 8] = [
+const REFUSED: [(flag, &str, &str); 7] = [
     (flag::LCCSCF_H2_AUTH_BEARER, "LCCSCF_H2_AUTH_BEARER", NO_SECURE_STREAMS),
     (flag::LCCSCF_H2_HEXIFY_AUTH_TOKEN, "LCCSCF_H2_HEXIFY_AUTH_TOKEN", NO_SECURE_STREAMS),
     (
@@ -54,7 +55,6 @@ const REFUSED: [(flag, &str, &str); 8] = [
     (flag::LCCSCF_SECSTREAM_CLIENT, "LCCSCF_SECSTREAM_CLIENT", NO_SECURE_STREAMS),
     (flag::LCCSCF_SECSTREAM_PROXY_LINK, "LCCSCF_SECSTREAM_PROXY_LINK", NO_SECURE_STREAMS),
     (flag::LCCSCF_SECSTREAM_PROXY_ONWARD, "LCCSCF_SECSTREAM_PROXY_ONWARD", NO_SECURE_STREAMS),
-    (flag::LCCSCF_CONMON, "LCCSCF_CONMON", "no measurements of connections are kept"),
     (flag::LCCSCF_CACHE_COOKIES, "LCCSCF_CACHE_COOKIES", "there is no cookie jar, as in Debian's build"),
 ];
 
@@ -162,13 +162,16 @@ unsafe fn read(ccinfo: &lws_client_connect_info, cx: &Held<'_>) -> Result<Client
             None => vhost.client_alpn.clone(),
         },
         keep_warm: u64::from(if ccinfo.keep_warm_secs == 0 { 5 } else { ccinfo.keep_warm_secs }) * SECOND,
+        keep_addresses: has(flag::LCCSCF_CONMON),
         tos: TYPE_OF_SERVICE.iter().filter(|(flag, _)| has(*flag)).fold(0, |tos, (_, bits)| tos | bits),
         priority: ccinfo.priority,
     };
     Ok(ClientInfo {
         protocol: local.and_then(|name| vhost.protocol(&name)).unwrap_or(0),
         target: Target {
-            host: string(ccinfo.host).unwrap_or_else(|| address.clone()),
+            // What listens on a unix socket is on this machine, and has no other name.
+            host: string(ccinfo.host)
+                .unwrap_or_else(|| if is_unix { "localhost".to_owned() } else { address.clone() }),
             address,
             port,
             tls: has(flag::LCCSCF_USE_SSL),

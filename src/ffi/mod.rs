@@ -16,6 +16,7 @@ pub mod blob;
 pub mod client;
 pub mod clock;
 pub mod cmdline;
+pub mod conmon;
 pub mod context;
 pub mod date;
 pub mod dll2;

@@ -14,6 +14,7 @@ use nix::sys::socket::{setsockopt, sockopt as nix_sockopt};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
+use super::measure::LookUp;
 use super::resolve::known;
 use super::{Client, Stage};
 use crate::engine::connection::Net;
@@ -51,6 +52,7 @@ impl Context {
     /// Makes the client's own connection, from the name on.
     pub(super) fn start_connecting(&self, wsi: &Wsi, client: &Rc<Client>) {
         client.stage.set(Stage::Resolving);
+        client.start_step();
         self.set_own_timeout(wsi, Timeout::Connect, self.config.connect_timeout);
         let (address, port) = match wsi.vhost().and_then(|vhost| vhost.proxy.borrow().clone()) {
             Some(proxy) if !client.target.borrow().address.starts_with('+') => (proxy.host, proxy.port),
@@ -87,6 +89,10 @@ impl Context {
             match found.addresses {
                 Ok(addresses) => self.addresses_found(wsi, &client, addresses),
                 Err(why) => {
+                    client.end_step(|measured, took| {
+                        measured.look_up = LookUp::Nothing;
+                        measured.look_up_us = took;
+                    });
                     let name = client.target.borrow().address.clone();
                     self.fail_client(wsi, format!("unable to look up '{name}': {why}"));
                 }
@@ -98,6 +104,11 @@ impl Context {
         if wsi.vhost().is_some_and(|vhost| vhost.ipv4_only) {
             addresses.retain(SocketAddr::is_ipv4);
         }
+        client.end_step(|measured, took| {
+            measured.look_up = LookUp::Found;
+            measured.look_up_us = took;
+            measured.addresses.clone_from(&addresses);
+        });
         client.addresses.replace(take_turns(addresses).map(Address::Inet).collect());
         self.try_addresses(wsi, client);
     }
@@ -171,6 +182,7 @@ impl Context {
             Err(why) => return failed(why),
         };
         let raw = fd.as_raw_fd();
+        client.start_step();
         seat.set_fd(fd);
         seat.set_net(Net::new(false, &self.spares));
         if !self.admit(seat, Admit::Socket) {
@@ -244,6 +256,11 @@ impl Context {
     fn attempt_won(&self, seat: &Wsi, wsi: &Wsi, client: &Rc<Client>) {
         self.set_race_deadline(wsi, None);
         client.addresses.borrow_mut().clear();
+        let peer = seat.with_fd(|fd| rustix::net::getpeername(fd)).and_then(Result::ok).flatten();
+        client.end_step(|measured, took| {
+            measured.connect_us = took;
+            measured.peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+        });
         if seat.role.get() == Role::Attempt {
             self.give_up_socket(wsi);
             if !self.hand_over(seat, wsi) {

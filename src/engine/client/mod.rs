@@ -8,6 +8,7 @@
 //! its request moves to a stream of its own.
 
 pub mod connect;
+pub mod measure;
 pub mod receive;
 pub mod redirect;
 pub mod request;
@@ -22,6 +23,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use self::connect::Address;
+use self::measure::Measured;
 use super::context::{Context, Ending};
 use super::dispatch::{Arg, Core, UserPtr};
 use super::reason::Reason;
@@ -103,6 +105,8 @@ pub struct ClientOptions {
     pub alpn: Vec<Vec<u8>>,
     /// How long a connection without requests is kept for the next.
     pub keep_warm: Usec,
+    /// The addresses of the server are kept for the program (`LCCSCF_CONMON`).
+    pub keep_addresses: bool,
     /// Bits of the IP type of service.
     pub tos: u8,
     /// Priority of the socket's packets in the kernel's queues, 0 to 6.
@@ -226,6 +230,8 @@ pub struct Client {
     credit: Cell<Option<u64>>,
     /// A piece of the body that the program has not taken.
     held: RefCell<Bytes>,
+    /// How long its steps took.
+    pub measured: RefCell<Measured>,
     /// Its stream, on HTTP/2.
     pub stream: Core<Option<ClientStream>>,
 }
@@ -259,6 +265,7 @@ impl Client {
             complete: Cell::default(),
             unread: Cell::default(),
             held: RefCell::default(),
+            measured: RefCell::default(),
             stream: Core::default(),
         })
     }

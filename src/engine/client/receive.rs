@@ -156,6 +156,7 @@ impl Context {
     /// The head of the answer has come.
     fn answered(&self, wsi: &Wsi, client: &Rc<Client>, table: HeaderTable) {
         client.status.set(table.status());
+        client.end_step(|measured, took| measured.answer_us = took);
         self.attach_answer(wsi, table);
         client.stage.set(Stage::Receiving);
         if self.follow_redirect(wsi, client) || !wsi.is_open() {

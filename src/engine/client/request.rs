@@ -143,6 +143,7 @@ impl Context {
 
     fn request_sent(&self, wsi: &Wsi, client: &Client) {
         client.stage.set(Stage::Waiting);
+        client.start_step();
         wsi.http.headers_sent.set(true);
         wsi.http.ended.set(!client.body_pending.get());
         self.set_own_timeout(wsi, Timeout::HttpContent, self.config.timeout);

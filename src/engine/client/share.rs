@@ -139,6 +139,7 @@ impl Context {
         of_stream.redirects.set(client.redirects.get());
         of_stream.redirected_to_get.set(client.redirected_to_get.get());
         of_stream.body_pending.set(client.body_pending.get());
+        of_stream.measured.replace(client.measured.take());
         of_stream.parent.set(wsi.parent.take());
         stream.set_client(Some(Rc::clone(&of_stream)));
         stream.bind_vhost(wsi.vhost());

@@ -86,6 +86,7 @@ impl Context {
         match tls.connect(target.server_name(), &alpn, client.options.trust, &self.spares) {
             Ok(session) => {
                 client.stage.set(Stage::Handshake);
+                client.start_step();
                 wsi.with_net(|net| {
                     net.speaks = Speaks::Unknown;
                     net.tls = Some(Box::new(Tls::Client(session)));
@@ -102,6 +103,7 @@ impl Context {
             (!tls.is_handshaking()).then(|| tls.alpn() == Some(b"h2"))
         });
         let Some(is_h2) = done.flatten() else { return false };
+        client.end_step(|measured, took| measured.tls_us = took);
         // The certificate has been found good, or forgiven: the program may still think otherwise.
         let objection = self.dispatch(wsi, Reason::OpensslPerformServerCertVerification, Arg::Len(1));
         if objection == 0 {
