@@ -2575,6 +2575,21 @@ union lws_tls_cert_info_results {
     struct lws_tls_cert_info_ns ns;
 };
 
+/// A TLS session to keep or to restore.
+struct lws_tls_session_dump {
+    /// What it belongs to, NUL-terminated.
+    char tag[LWS_SESSION_TAG_LEN];
+    /// The session's bytes.
+    void *blob;
+    /// For the program.
+    void *opaque;
+    /// Length of `blob` in bytes.
+    size_t blob_len;
+};
+
+/// Keeps or restores a TLS session; 0 on success.
+typedef int (*lws_tls_sess_cb_t)(struct lws_context *cx, struct lws_tls_session_dump *info);
+
 /// A socket.
 typedef int lws_sockfd_type;
 
@@ -2744,18 +2759,6 @@ typedef struct lws_plugin_evlib lws_plugin_evlib_t;
 /// A unit for humans.
 typedef struct lws_humanize_unit lws_humanize_unit_t;
 
-/// A TLS session to keep or to restore.
-struct lws_tls_session_dump {
-    /// What it belongs to, NUL-terminated.
-    char tag[LWS_SESSION_TAG_LEN];
-    /// The session's bytes.
-    void *blob;
-    /// For the program.
-    void *opaque;
-    /// Length of `blob` in bytes.
-    size_t blob_len;
-};
-
 /// What `LWS_CALLBACK_SSL_INFO` gets as `in`.
 struct lws_ssl_info {
     /// The event.
@@ -2763,9 +2766,6 @@ struct lws_ssl_info {
     /// Its result.
     int ret;
 };
-
-/// Keeps or restores a TLS session; 0 on success.
-typedef int (*lws_tls_sess_cb_t)(struct lws_context *cx, struct lws_tls_session_dump *info);
 
 /// State of the tokenizer.
 struct lws_tokenize {
@@ -4323,6 +4323,28 @@ int lws_tls_vhost_cert_info(struct lws_vhost *vhost,
                             enum lws_tls_cert_info type,
                             union lws_tls_cert_info_results *buf,
                             size_t len);
+
+/// Would have `cb_save` keep the TLS session of a server. The sessions here cannot leave the process: nothing is saved, which
+/// is logged. Returns 1.
+///
+/// The caller guarantees:
+/// Nothing is looked at.
+int lws_tls_session_dump_save(struct lws_vhost *_vh,
+                              const char *_host,
+                              uint16_t _port,
+                              lws_tls_sess_cb_t _cb_save,
+                              void *_opq);
+
+/// Would take a TLS session from `cb_load`. The sessions here cannot come from elsewhere: nothing is loaded, which is logged.
+/// Returns 1.
+///
+/// The caller guarantees:
+/// Nothing is looked at.
+int lws_tls_session_dump_load(struct lws_vhost *_vh,
+                              const char *_host,
+                              uint16_t _port,
+                              lws_tls_sess_cb_t _cb_load,
+                              void *_opq);
 
 /// Takes the address at `p` apart: `scheme://host:port/path`. The buffer is changed; the results point into it.
 ///

@@ -122,13 +122,11 @@ mod tests {
     #[test]
     fn what_was_measured_is_told_and_the_addresses_are_given_back() {
         let addresses: Vec<SocketAddr> = vec!["[::1]:443".parse().unwrap(), "127.0.0.1:443".parse().unwrap()];
-        let measured = Measured {
-            look_up: LookUp::Found,
-            addresses: addresses.clone(),
-            connect_us: 12,
-            peer: Some(addresses[1]),
-            ..Measured::default()
-        };
+        let mut measured = Measured::default();
+        measured.look_up = LookUp::Found;
+        measured.addresses.clone_from(&addresses);
+        measured.connect_us = 12;
+        measured.peer = Some(addresses[1]);
         let mut filled = fill(&measured, 204, true);
         assert_eq!(filled.ciu_sockconn, 12);
         assert_eq!(filled.pcol, lws_conmon_pcol::LWSCONMON_PCOL_HTTP);

@@ -1,6 +1,6 @@
 //! TLS: the client side of a vhost, certificates, resumed sessions.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_void};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::config::client_tls;
@@ -214,4 +214,38 @@ unsafe fn answer(
             Some(Kind::LWS_TLS_CERT_INFO_VERIFIED) | None => -1,
         }
     }
+}
+
+/// Would have `cb_save` keep the TLS session of a server. The sessions here cannot leave the process: nothing is saved, which
+/// is logged. Returns 1.
+///
+/// # Safety
+/// Nothing is looked at.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_tls_session_dump_save(
+    _vh: *mut lws_vhost,
+    _host: *const c_char,
+    _port: u16,
+    _cb_save: lws_tls_sess_cb_t,
+    _opq: *mut c_void,
+) -> c_int {
+    crate::log_err!("lws_tls_session_dump_save: TLS sessions cannot leave the process");
+    1
+}
+
+/// Would take a TLS session from `cb_load`. The sessions here cannot come from elsewhere: nothing is loaded, which is logged.
+/// Returns 1.
+///
+/// # Safety
+/// Nothing is looked at.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_tls_session_dump_load(
+    _vh: *mut lws_vhost,
+    _host: *const c_char,
+    _port: u16,
+    _cb_load: lws_tls_sess_cb_t,
+    _opq: *mut c_void,
+) -> c_int {
+    crate::log_err!("lws_tls_session_dump_load: TLS sessions cannot come from elsewhere");
+    1
 }
