@@ -14,6 +14,8 @@ impl Context {
     /// A connection rests with streams on it: from here on its silence is watched.
     pub(super) fn watch_silence(&self, wsi: &Wsi) {
         if wsi.deadlines.doubted_at() == NEVER {
+            // While nothing was asked, silence was no sign of anything.
+            wsi.deadlines.heard_at.set(self.now());
             self.doubt_later(wsi);
         }
     }
