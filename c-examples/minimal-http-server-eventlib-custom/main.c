@@ -337,6 +337,7 @@ static void start_client(struct lws_context *context, const char *target)
 	info.method		 = "GET";
 	info.alpn		 = "h2,http/1.1";
 	info.local_protocol_name = "client";
+	info.keep_warm_secs	 = 1; /* the connection is of no use afterwards */
 	info.ssl_connection	 = LCCSCF_H2_QUIRK_NGHTTP2_END_STREAM |
 				   LCCSCF_H2_QUIRK_OVERFLOWS_TXCR;
 	if (!strcmp(scheme, "https"))
