@@ -10,13 +10,16 @@ use super::{lws, lws_context, lws_log_cx_t, lws_retry_bo_t, lws_sequencer, lws_v
 pub enum lws_client_connect_ssl_connection_flags {
     /// Use TLS.
     LCCSCF_USE_SSL = 0x1,
-    /// Accept a certificate that no known authority signed.
+    /// Accept a certificate that is self-signed or comes with a self-signed one above it, without being trusted. Nothing else: one
+    /// whose issuer is not there needs `LCCSCF_ALLOW_INSECURE`, an expired one `LCCSCF_ALLOW_EXPIRED`, and so on.
     LCCSCF_ALLOW_SELFSIGNED = 0x2,
-    /// Accept a certificate for another host.
+    /// Accept a certificate that is for another host.
     LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK = 0x4,
-    /// Accept an expired certificate.
+    /// Accept a certificate that has expired or is not valid yet, or has one above it of which that is true.
     LCCSCF_ALLOW_EXPIRED = 0x8,
-    /// Accept any certificate.
+    /// Accept a certificate whose issuer, or that of the last above it, is neither trusted nor sent. Not any certificate: a
+    /// self-signed one still needs `LCCSCF_ALLOW_SELFSIGNED`. A wrong purpose, a signature that its issuer did not make, or an issuer
+    /// that is no authority are never accepted, whatever the flags.
     LCCSCF_ALLOW_INSECURE = 0x10,
     /// h2: send `END_STREAM` the way older nghttp2 servers need it.
     LCCSCF_H2_QUIRK_NGHTTP2_END_STREAM = 0x20,

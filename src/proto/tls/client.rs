@@ -11,15 +11,15 @@ use bytes::BytesMut;
 use rustls::client::{Resumption, UnbufferedClientConnection};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::SingleCertAndKey;
-use rustls::{AlertDescription, ClientConfig, CommonState, RootCertStore, SupportedProtocolVersion};
+use rustls::{AlertDescription, ClientConfig, CommonState, SupportedProtocolVersion};
 
 use super::config::{self, ConfigError, Credentials, Field};
 use super::connection::{Progress, TlsConnection};
 use super::identity;
 use super::outgoing::Outgoing;
 use super::session::Session;
-use super::verify::{OwnCertificates, Roots, Verifier};
-use super::x509;
+use super::store::{Roots, Store};
+use super::verify::Verifier;
 use super::{ErrorKind, TlsError};
 use crate::util::byte_queue::Spares;
 
@@ -29,7 +29,8 @@ pub type LoadRoots = fn() -> Arc<Roots>;
 /// What [`ClientTls::new`] makes a client from.
 #[derive(Clone, Copy)]
 pub struct ClientOptions<'a> {
-    /// Issuers to trust, PEM (one or several) or one certificate in DER; empty: none but the system's.
+    /// Issuers to trust, PEM (one or several) or one certificate in DER; empty: none but the system's. Those among them that
+    /// others have issued are not trusted; they stand in for what servers do not send.
     pub ca: &'a [u8],
     /// The issuers that the system trusts, if they are trusted.
     pub system_roots: Option<LoadRoots>,
@@ -51,25 +52,25 @@ impl<'a> ClientOptions<'a> {
     }
 }
 
-/// What is forgiven a server's certificate. That the server has the key of its certificate is always verified.
+/// What is forgiven a server's certificate: for each flag what upstream forgives, and nothing else. That the server has the key
+/// of its certificate is always verified, as are purposes, signatures and limits within the chain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the C API")]
 pub struct Trust {
-    /// That nobody we trust has issued it (`LCCSCF_ALLOW_SELFSIGNED`).
+    /// That it is self-signed, or the last of the chain that the server sends is, and not trusted (`LCCSCF_ALLOW_SELFSIGNED`).
     pub allow_selfsigned: bool,
     /// That it is for other names (`LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK`).
     pub skip_hostname: bool,
-    /// That it has expired, or is not valid yet (`LCCSCF_ALLOW_EXPIRED`).
+    /// That it or one above it has expired, or is not valid yet (`LCCSCF_ALLOW_EXPIRED`).
     pub allow_expired: bool,
-    /// Everything (`LCCSCF_ALLOW_INSECURE`).
+    /// That its issuer, or that of one above it, is neither trusted nor sent (`LCCSCF_ALLOW_INSECURE`).
     pub allow_insecure: bool,
 }
 
 /// The client side of a vhost's TLS: whom it trusts, who it is, and the sessions it can resume.
 pub struct ClientTls {
     versions: Vec<&'static SupportedProtocolVersion>,
-    own_roots: RefCell<RootCertStore>,
-    intermediates: RefCell<Vec<CertificateDer<'static>>>,
+    own: RefCell<Store>,
     load_system_roots: Option<LoadRoots>,
     system_roots: OnceCell<Arc<Roots>>,
     credentials: Option<Arc<SingleCertAndKey>>,
@@ -87,11 +88,14 @@ struct Trusting {
 impl ClientTls {
     /// Parses and checks `options`.
     pub fn new(options: &ClientOptions<'_>) -> Result<Self, ConfigError> {
-        let own_roots = if options.ca.is_empty() {
-            RootCertStore::empty()
-        } else {
-            config::authorities(options.ca, Field::ServerCa)?
-        };
+        let mut own = Store::default();
+        if !options.ca.is_empty() {
+            for (i, der) in identity::certificates(options.ca, Field::ServerCa)?.into_iter().enumerate() {
+                let refuse =
+                    |error| ConfigError::new(Field::ServerCa, format!("certificate {}: {error}", i + 1));
+                own.add(der).map_err(refuse)?;
+            }
+        }
         let credentials = options
             .credentials
             .as_ref()
@@ -99,8 +103,7 @@ impl ClientTls {
             .transpose()?;
         Ok(Self {
             versions: config::versions(options.tls12, options.tls13)?,
-            own_roots: RefCell::new(own_roots),
-            intermediates: RefCell::default(),
+            own: RefCell::new(own),
             load_system_roots: options.system_roots,
             system_roots: OnceCell::new(),
             credentials: credentials.map(|key| Arc::new(SingleCertAndKey::from(key))),
@@ -112,13 +115,8 @@ impl ClientTls {
     /// One more certificate (DER) on connections to come: an issuer to trust if it is self-signed, else one between a
     /// trusted issuer and servers that do not send it.
     pub fn add_certificate(&self, certificate: &[u8]) -> Result<(), ConfigError> {
-        let refuse = |reason: &dyn fmt::Display| ConfigError::new(Field::ServerCa, reason.to_string());
         let der = CertificateDer::from(certificate).into_owned();
-        if x509::is_self_issued(certificate).ok_or_else(|| refuse(&"not a certificate in DER"))? {
-            self.own_roots.borrow_mut().add(der).map_err(|error| refuse(&error))?;
-        } else {
-            self.intermediates.borrow_mut().push(der);
-        }
+        self.own.borrow_mut().add(der).map_err(|reason| ConfigError::new(Field::ServerCa, reason))?;
         // Sessions go as well: who is trusted is different now.
         self.trusting.borrow_mut().clear();
         Ok(())
@@ -160,10 +158,7 @@ impl ClientTls {
         }
         let provider = config::provider();
         let system = self.load_system_roots.map(|load| Arc::clone(self.system_roots.get_or_init(load)));
-        let own = OwnCertificates {
-            issuers: self.own_roots.borrow().clone(),
-            intermediates: self.intermediates.borrow().clone(),
-        };
+        let own = self.own.borrow().clone();
         let algorithms = provider.signature_verification_algorithms;
         let verifier = Arc::new(Verifier::new(own, system, trust, algorithms));
         let builder = ClientConfig::builder_with_provider(provider)

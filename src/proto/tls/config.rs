@@ -234,7 +234,7 @@ fn client_verifier(
         ClientAuth::Optional { ca } => (ca, false),
         ClientAuth::Required { ca } => (ca, true),
     };
-    let roots = Arc::new(authorities(ca, Field::ClientCa)?);
+    let roots = Arc::new(authorities(ca)?);
     let mut builder = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider));
     if !required {
         builder = builder.allow_unauthenticated();
@@ -243,12 +243,12 @@ fn client_verifier(
 }
 
 /// The certificates in `ca`, as issuers to trust.
-pub(super) fn authorities(ca: &[u8], field: Field) -> Result<RootCertStore, ConfigError> {
+fn authorities(ca: &[u8]) -> Result<RootCertStore, ConfigError> {
     let mut roots = RootCertStore::empty();
-    for (i, certificate) in identity::certificates(ca, field)?.into_iter().enumerate() {
+    for (i, certificate) in identity::certificates(ca, Field::ClientCa)?.into_iter().enumerate() {
         roots
             .add(certificate)
-            .map_err(|error| ConfigError::new(field, format!("certificate {}: {error}", i + 1)))?;
+            .map_err(|error| ConfigError::new(Field::ClientCa, format!("certificate {}: {error}", i + 1)))?;
     }
     Ok(roots)
 }

@@ -7,6 +7,7 @@
 //! [`TlsServer::send`], and drains the ciphertext with [`TlsServer::write_to`].
 
 mod any;
+mod chain;
 mod client;
 mod config;
 mod connection;
@@ -17,6 +18,7 @@ mod info;
 mod outgoing;
 mod server;
 mod session;
+mod store;
 mod verify;
 mod x509;
 
@@ -31,7 +33,7 @@ pub use error::{ErrorKind, TlsError};
 pub use hello::ClientHello;
 pub use info::CertificateInfo;
 pub use server::TlsServer;
-pub use verify::Roots;
+pub use store::Roots;
 
 /// Whether a connection that starts with these bytes speaks TLS: a handshake record of any SSL 3.0 or
 /// TLS version (RFC 8446 §5.1). One byte is enough to tell; with none the answer is `false`.

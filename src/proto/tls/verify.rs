@@ -10,51 +10,29 @@ use rustls::crypto::{
     WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
     verify_tls13_signature_with_raw_key,
 };
-use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
-use rustls::{
-    CertificateError, DigitallySignedStruct, Error, OtherError, PeerMisbehaved, RootCertStore,
-    SignatureScheme,
-};
-use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, PeerMisbehaved, SignatureScheme};
+use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity, VerifiedPath};
 
 use super::Trust;
-use super::x509::{Certificate, date, unix_time};
+use super::chain::{Chain, Fault, FaultKind, bad_time};
+use super::store::{Roots, Store};
+use super::x509::{Certificate, Names};
 
-/// Links of a chain that are looked at; longer ones webpki does not follow either.
-const MAX_CHAIN: usize = 8;
-
-/// Issuers to trust, read from their certificates.
-#[derive(Debug)]
-pub struct Roots {
-    store: RootCertStore,
-    /// What was wrong with reading them, if it was all in vain.
-    problem: Option<String>,
-}
-
-impl Roots {
-    /// From the certificates (DER) that a system trusts. Damaged ones are passed over, as everybody does: nobody
-    /// can repair them here. `problem` is told to users who are left without any.
-    pub fn of_system(certificates: impl IntoIterator<Item = Vec<u8>>, problem: Option<String>) -> Arc<Self> {
-        let mut store = RootCertStore::empty();
-        store.add_parsable_certificates(certificates.into_iter().map(CertificateDer::from));
-        let problem = store.is_empty().then(|| problem.unwrap_or_else(|| "there are none".to_owned()));
-        Arc::new(Self { store, problem })
-    }
-}
-
-/// What the program itself gives for the verification.
-pub(super) struct OwnCertificates {
-    /// Issuers to trust.
-    pub(super) issuers: RootCertStore,
-    /// Certificates that servers may have left out.
-    pub(super) intermediates: Vec<CertificateDer<'static>>,
+/// A way to a trusted issuer.
+struct Path {
+    /// Names are limited on it.
+    constrained: bool,
+    /// These limits, if any, allow the common name, if that is a host's and counts.
+    permits_common_name: bool,
 }
 
 /// Verifies servers' certificates under one [`Trust`].
 ///
 /// rustls resumes a session only under the verifier that it was made under: one verifier for each trust.
 pub(super) struct Verifier {
-    own: OwnCertificates,
+    /// What the program itself gives for the verification.
+    own: Store,
     /// Issuers that the system trusts.
     system: Option<Arc<Roots>>,
     trust: Trust,
@@ -63,45 +41,9 @@ pub(super) struct Verifier {
     refusal: Mutex<Option<String>>,
 }
 
-/// What speaks against a certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Fault {
-    kind: FaultKind,
-    text: String,
-}
-
-/// Kinds of faults; the order is that in which they are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum FaultKind {
-    /// It is none, or of a kind that cannot be used.
-    Unfit,
-    /// Self-signed, and not trusted itself.
-    SelfSigned,
-    /// The chain ends in a self-signed certificate that is not trusted.
-    SelfSignedInChain,
-    /// The issuer is neither trusted nor in the chain.
-    UnknownIssuer,
-    NotYetValid,
-    Expired,
-    HostName,
-    IpAddress,
-}
-
-/// What webpki, or OpenSSL's rules in its place, make of a chain at a certain time.
-enum Path {
-    /// It leads to a trusted issuer, which may limit the names.
-    Trusted { constrained: bool },
-    /// It does not, perhaps because whoever is trusted under the issuer's name has not signed it.
-    Untrusted { namesake: bool },
-    /// A certificate in it was not valid at the time.
-    BadTime(Fault),
-    /// It is not to be used.
-    Unfit(String),
-}
-
 impl Verifier {
     pub(super) fn new(
-        own: OwnCertificates,
+        own: Store,
         system: Option<Arc<Roots>>,
         trust: Trust,
         algorithms: WebPkiSupportedAlgorithms,
@@ -128,179 +70,116 @@ impl Verifier {
     fn faults(
         &self,
         leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
+        sent: &[CertificateDer<'_>],
         name: &ServerName<'_>,
         now: UnixTime,
     ) -> Vec<Fault> {
-        let all;
-        let intermediates = if self.own.intermediates.is_empty() {
-            intermediates
-        } else {
-            all = [intermediates, &self.own.intermediates].concat();
-            &all
-        };
-        let now_path = self.path(leaf, intermediates, now);
-        if let (Path::Trusted { .. }, Ok(certificate)) = (&now_path, EndEntityCert::try_from(leaf))
-            && certificate.verify_is_valid_for_subject_name(name).is_ok()
-        {
-            return Vec::new();
-        }
         let Some(certificate) = Certificate::parse(leaf) else {
-            return vec![Fault::unfit("it cannot be read")];
+            return vec![Fault::new(FaultKind::Unfit, "it cannot be read")];
         };
-        let chain: Vec<Certificate<'_>> =
-            intermediates.iter().take(MAX_CHAIN).filter_map(|der| Certificate::parse(der)).collect();
-        let links = links(&certificate, &chain);
-        let late = || links.iter().find_map(|link| bad_time(link, now));
-        let (path, bad_time) = match now_path {
-            // Whether it would do but for the time.
-            Path::BadTime(fault) => {
-                (self.path_at_another_time(leaf, intermediates, &links), late().or(Some(fault)))
+        let names = certificate.names();
+        let error = match self.trusted_path(leaf, &certificate, &names, sent, now) {
+            Ok(path) => {
+                let not_permitted = (!path.permits_common_name).then(|| name_not_permitted(&names));
+                return not_permitted
+                    .into_iter()
+                    .chain(wrong_name(leaf, names, name, path.constrained))
+                    .collect();
             }
-            // What is off the path does not matter.
-            Path::Trusted { .. } => (now_path, None),
-            path => (path, late()),
+            Err(error) => error,
         };
-        let mut faults = Vec::from_iter(bad_time);
-        let constrained = match path {
-            Path::Trusted { constrained } => constrained,
-            Path::Untrusted { namesake } => {
-                faults.push(self.untrusted(&links, namesake));
-                // Whoever makes such a certificate chooses its names anyway.
-                false
-            }
-            Path::BadTime(_) => {
-                faults.push(Fault::unfit("there was never a time when all of its chain was valid"));
-                true
-            }
-            Path::Unfit(text) => {
-                faults.push(Fault { kind: FaultKind::Unfit, text });
-                if EndEntityCert::try_from(leaf).is_err() {
-                    // Its names cannot be judged, and need not be.
-                    return faults;
-                }
-                true
-            }
-        };
-        let constrained = constrained || chain.iter().any(Certificate::constrains_names);
-        faults.extend(wrong_name(leaf, &certificate, name, constrained));
+        let stores: Vec<&Store> = self.stores().collect();
+        let chain = Chain::build(certificate, sent, &stores, now, self.algorithms.all);
+        let mut faults = chain.faults(now, self.algorithms.all, &self.no_roots_hint());
+        if names.common_host().is_some_and(|host| !chain.permits_common_name(host)) {
+            faults.push(name_not_permitted(&names));
+        }
+        // OpenSSL takes those of X.509 version 1.
+        let readable =
+            matches!(EndEntityCert::try_from(leaf), Ok(_) | Err(webpki::Error::UnsupportedCertVersion));
+        let refused = !readable || refuses_alone(&error, faults.is_empty());
+        if refused && faults.iter().all(|fault| fault.kind >= FaultKind::FORGIVABLE) {
+            let text = format!("it is damaged or of an unsupported kind ({error})");
+            faults.push(Fault::new(FaultKind::Unfit, text));
+        }
+        if readable {
+            faults.extend(wrong_name(leaf, names, name, chain.constrains_names()));
+        }
         faults.sort_by_key(|fault| fault.kind);
         faults
     }
 
-    /// Where the chain leads at `time`.
-    fn path(&self, leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>], time: UnixTime) -> Path {
-        let stores = [Some(&self.own.issuers), self.system.as_ref().map(|system| &system.store)];
-        let mut result = Path::Untrusted { namesake: false };
-        for store in stores.into_iter().flatten() {
-            let path = match EndEntityCert::try_from(leaf) {
-                Ok(certificate) => self.webpki_path(&certificate, &store.roots, intermediates, time),
-                Err(error) => Err(error),
-            };
-            let path = match path {
-                Ok(path) => path,
-                Err(webpki::Error::CaUsedAsEndEntity | webpki::Error::UnsupportedCertVersion) => {
-                    self.direct_path(leaf, &store.roots, time)
-                }
-                Err(error) => Path::from(error),
-            };
-            match path {
-                Path::Trusted { .. } => return path,
-                // A store in which nobody knows it says nothing about it.
-                Path::Untrusted { namesake: false } => {}
-                _ => result = path,
-            }
-        }
-        result
+    /// The certificates to look for issuers in.
+    fn stores(&self) -> impl Iterator<Item = &Store> {
+        [Some(&self.own), self.system.as_ref().map(|system| &system.store)].into_iter().flatten()
     }
 
-    fn webpki_path(
-        &self,
-        leaf: &EndEntityCert<'_>,
-        anchors: &[TrustAnchor<'_>],
-        intermediates: &[CertificateDer<'_>],
-        time: UnixTime,
-    ) -> Result<Path, webpki::Error> {
-        let usage = KeyUsage::server_auth();
-        let path =
-            leaf.verify_for_usage(self.algorithms.all, anchors, intermediates, time, usage, None, None)?;
-        Ok(Path::Trusted { constrained: path.anchor().name_constraints.is_some() })
-    }
-
-    /// The path of a certificate that webpki takes for none of a server, but OpenSSL does: an authority's that
-    /// is trusted itself, or one of X.509 version 1. Only a trusted issuer's own signature is good enough.
-    fn direct_path(&self, leaf: &CertificateDer<'_>, anchors: &[TrustAnchor<'_>], time: UnixTime) -> Path {
-        let Some(certificate) = Certificate::parse(leaf) else {
-            return Path::Unfit("it cannot be read".to_owned());
-        };
-        if let Some(text) = certificate.unfit_for_server() {
-            return Path::Unfit(text.to_owned());
-        }
-        if let Some(fault) = bad_time(&certificate, time) {
-            return Path::BadTime(fault);
-        }
-        match anchors.iter().find(|anchor| certificate.is_signed_by(anchor, self.algorithms.all)) {
-            Some(anchor) => Path::Trusted { constrained: anchor.name_constraints.is_some() },
-            None => Path::Untrusted { namesake: false },
-        }
-    }
-
-    /// The path at a time when all of the chain was valid. If there was one, it began with one of its
-    /// certificates.
-    fn path_at_another_time(
+    /// webpki's path to a trusted issuer that OpenSSL would accept as well.
+    fn trusted_path(
         &self,
         leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        links: &[&Certificate<'_>],
-    ) -> Path {
-        let mut result = Path::BadTime(Fault::unfit(""));
-        for link in links {
-            match self.path(leaf, intermediates, unix_time(link.not_before())) {
-                Path::BadTime(_) => {}
-                path @ Path::Trusted { .. } => return path,
-                path => result = path,
+        certificate: &Certificate<'_>,
+        names: &Names,
+        sent: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Path, webpki::Error> {
+        let end_entity = EndEntityCert::try_from(leaf)?;
+        if certificate.unfit_for_server().is_some() {
+            return Err(webpki::Error::UnknownIssuer);
+        }
+        let ours = self.stores().flat_map(|store| &store.intermediates);
+        let others: Vec<CertificateDer<'_>> = sent.iter().chain(ours).cloned().collect();
+        let mut result = Err(webpki::Error::UnknownIssuer);
+        for store in self.stores() {
+            let usage = KeyUsage::server_auth();
+            let accept = |path: &VerifiedPath<'_>| accept(path, store, certificate, now);
+            let all = self.algorithms.all;
+            match end_entity.verify_for_usage(all, &store.anchors, &others, now, usage, None, Some(&accept)) {
+                Ok(path) => {
+                    let links = path.intermediate_certificates().map(webpki::Cert::der);
+                    let links: Vec<_> = links.chain(store.root_of(path.anchor()).cloned()).collect();
+                    let links: Vec<_> = links.iter().filter_map(|der| Certificate::parse(der)).collect();
+                    let host = names.common_host();
+                    return Ok(Path {
+                        constrained: links.iter().any(Certificate::constrains_names),
+                        permits_common_name: host
+                            .is_none_or(|host| links.iter().all(|link| link.permits_common_name(host))),
+                    });
+                }
+                // A store in which nobody knows it says nothing about it.
+                Err(webpki::Error::UnknownIssuer) => {}
+                Err(error) => result = Err(error),
             }
         }
         result
     }
 
-    /// Says who is not trusted.
-    fn untrusted(&self, links: &[&Certificate<'_>], namesake: bool) -> Fault {
-        let hint = match self.system.as_deref() {
-            Some(Roots { problem: Some(problem), .. }) if self.own.issuers.is_empty() => {
+    /// For the user of a system that trusts nobody.
+    fn no_roots_hint(&self) -> String {
+        match self.system.as_deref() {
+            Some(Roots { problem: Some(problem), .. }) if self.own.is_empty() => {
                 format!("; no trusted certificates were found on this system: {problem}")
             }
-            _ if namesake => "; the trusted certificate of that name has not signed it".to_owned(),
             _ => String::new(),
-        };
-        let (kind, text) = match links {
-            [leaf] if leaf.is_self_issued() => {
-                (FaultKind::SelfSigned, format!("self-signed certificate ({})", leaf.subject()))
-            }
-            [.., last] if last.is_self_issued() => (
-                FaultKind::SelfSignedInChain,
-                format!("self-signed certificate in certificate chain ({})", last.subject()),
-            ),
-            [.., last] => (
-                FaultKind::UnknownIssuer,
-                format!("unable to get local issuer certificate: unknown issuer {}", last.issuer()),
-            ),
-            [] => (FaultKind::UnknownIssuer, "unable to get local issuer certificate".to_owned()),
-        };
-        Fault { kind, text: text + &hint }
+        }
     }
 
+    /// Exactly what upstream forgives, which is narrower than the flags' names may suggest.
     fn forgives(&self, kind: FaultKind) -> bool {
-        let trust = self.trust;
-        trust.allow_insecure
-            || match kind {
-                FaultKind::Unfit => false,
-                FaultKind::SelfSigned | FaultKind::SelfSignedInChain | FaultKind::UnknownIssuer => {
-                    trust.allow_selfsigned
-                }
-                FaultKind::NotYetValid | FaultKind::Expired => trust.allow_expired,
-                FaultKind::HostName | FaultKind::IpAddress => trust.skip_hostname,
-            }
+        match kind {
+            FaultKind::SelfSigned | FaultKind::SelfSignedInChain => self.trust.allow_selfsigned,
+            FaultKind::UnknownIssuer => self.trust.allow_insecure,
+            FaultKind::NotYetValid | FaultKind::Expired => self.trust.allow_expired,
+            FaultKind::HostName | FaultKind::IpAddress => self.trust.skip_hostname,
+            FaultKind::Unfit
+            | FaultKind::Signature
+            | FaultKind::Purpose
+            | FaultKind::CriticalExtension
+            | FaultKind::NoAuthority
+            | FaultKind::PathLength
+            | FaultKind::NamesNotPermitted
+            | FaultKind::OwnIssuerUnknown => false,
+        }
     }
 }
 
@@ -313,9 +192,6 @@ impl ServerCertVerifier for Verifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if self.trust.allow_insecure {
-            return Ok(ServerCertVerified::assertion());
-        }
         let mut faults = self.faults(end_entity, intermediates, server_name, now);
         faults.retain(|fault| !self.forgives(fault.kind));
         let Some(first) = faults.first() else {
@@ -373,46 +249,21 @@ impl fmt::Debug for Verifier {
     }
 }
 
-impl Fault {
-    fn unfit(text: &str) -> Self {
-        Self { kind: FaultKind::Unfit, text: text.to_owned() }
-    }
-
-    fn expired(whose: &str, on: impl fmt::Display) -> Self {
-        Self { kind: FaultKind::Expired, text: format!("certificate has expired{whose} on {on}") }
-    }
-
-    fn not_yet(whose: &str, before: impl fmt::Display) -> Self {
-        let text = format!("certificate is not yet valid{whose}: only from {before}");
-        Self { kind: FaultKind::NotYetValid, text }
-    }
-}
-
-/// As lws words it, with OpenSSL's number for the fault.
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, number) = match self.kind {
-            FaultKind::Unfit => ("tls=invalidcert", 1),
-            FaultKind::SelfSigned => ("tls=invalidca", 18),
-            FaultKind::SelfSignedInChain => ("tls=invalidca", 19),
-            FaultKind::UnknownIssuer => ("tls=invalidca", 20),
-            FaultKind::NotYetValid => ("tls=notyetvalid", 9),
-            FaultKind::Expired => ("tls=expired", 10),
-            FaultKind::HostName => ("tls=hostname", 62),
-            FaultKind::IpAddress => ("tls=hostname", 64),
-        };
-        write!(f, "{name} X509_V_ERR = {number}: {}", self.text)
-    }
-}
-
 /// What the server is told by its alert.
 impl From<FaultKind> for CertificateError {
     fn from(kind: FaultKind) -> Self {
         match kind {
-            FaultKind::Unfit => Self::Other(OtherError(Arc::new(fmt::Error))),
-            FaultKind::SelfSigned | FaultKind::SelfSignedInChain | FaultKind::UnknownIssuer => {
-                Self::UnknownIssuer
-            }
+            FaultKind::Unfit
+            | FaultKind::Purpose
+            | FaultKind::CriticalExtension
+            | FaultKind::PathLength
+            | FaultKind::NamesNotPermitted => Self::Other(OtherError(Arc::new(fmt::Error))),
+            FaultKind::Signature => Self::BadSignature,
+            FaultKind::SelfSigned
+            | FaultKind::SelfSignedInChain
+            | FaultKind::UnknownIssuer
+            | FaultKind::OwnIssuerUnknown
+            | FaultKind::NoAuthority => Self::UnknownIssuer,
             FaultKind::NotYetValid => Self::NotValidYet,
             FaultKind::Expired => Self::Expired,
             FaultKind::HostName | FaultKind::IpAddress => Self::NotValidForName,
@@ -420,60 +271,57 @@ impl From<FaultKind> for CertificateError {
     }
 }
 
-impl From<webpki::Error> for Path {
-    fn from(error: webpki::Error) -> Self {
-        use webpki::Error as E;
-        match error {
-            E::UnknownIssuer | E::EndEntityUsedAsCa => Self::Untrusted { namesake: false },
-            // As when a test authority has been made anew under the old name.
-            E::InvalidSignatureForPublicKey | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
-                Self::Untrusted { namesake: true }
-            }
-            E::CertExpired { not_after, .. } => Self::BadTime(Fault::expired("", date(not_after))),
-            E::CertNotValidYet { not_before, .. } => Self::BadTime(Fault::not_yet("", date(not_before))),
-            E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => {
-                Self::Unfit("unsuitable certificate purpose: it is not for servers".to_owned())
-            }
-            E::UnsupportedCriticalExtension => Self::Unfit("unhandled critical extension".to_owned()),
-            E::NameConstraintViolation => {
-                Self::Unfit("its issuer must not issue certificates for its names".to_owned())
-            }
-            other => Self::Unfit(format!("it is damaged or of an unsupported kind ({other})")),
+/// What webpki does not look at, but OpenSSL does.
+fn accept(
+    path: &VerifiedPath<'_>,
+    store: &Store,
+    leaf: &Certificate<'_>,
+    now: UnixTime,
+) -> Result<(), webpki::Error> {
+    // What speaks against it, if nothing better is found, is looked for anew.
+    const REFUSED: webpki::Error = webpki::Error::UnknownIssuer;
+    let der = store.root_of(path.anchor()).ok_or(REFUSED)?;
+    let root = Certificate::parse(der).ok_or(REFUSED)?;
+    if bad_time(&root, now, true).is_some() {
+        return Err(REFUSED);
+    }
+    if leaf.issued_itself() {
+        return if root.der() == leaf.der() { Ok(()) } else { Err(REFUSED) };
+    }
+    let mut below = 0;
+    for link in path.intermediate_certificates() {
+        let der = link.der();
+        let link = Certificate::parse(&der).ok_or(REFUSED)?;
+        if link.unfit_for_issuing(below, false).is_some() {
+            return Err(REFUSED);
         }
+        below += usize::from(!link.issued_itself());
+    }
+    if root.unfit_for_issuing(below, true).is_some() { Err(REFUSED) } else { Ok(()) }
+}
+
+/// Whether webpki's word alone is enough; `faultless`: OpenSSL would find nothing, as with servers' certificates that are also
+/// authorities', and with those of X.509 version 1.
+fn refuses_alone(error: &webpki::Error, faultless: bool) -> bool {
+    use webpki::Error as E;
+    match error {
+        E::CertDistrusted => true,
+        E::CaUsedAsEndEntity | E::UnsupportedCertVersion => false,
+        _ => faultless,
     }
 }
 
-/// The chain from `leaf` upwards as far as it is there.
-fn links<'a, 'b>(leaf: &'a Certificate<'b>, chain: &'a [Certificate<'b>]) -> Vec<&'a Certificate<'b>> {
-    let mut links = vec![leaf];
-    let mut last = leaf;
-    while links.len() <= chain.len() && !last.is_self_issued() {
-        let Some(issuer) = chain.iter().find(|issuer| last.is_issued_by(issuer)) else { break };
-        links.push(issuer);
-        last = issuer;
-    }
-    links
-}
-
-fn bad_time(certificate: &Certificate<'_>, now: UnixTime) -> Option<Fault> {
-    let whose = if certificate.is_authority() && !certificate.is_self_issued() {
-        format!(" ({})", certificate.subject())
-    } else {
-        String::new()
-    };
-    if now < unix_time(certificate.not_before()) {
-        Some(Fault::not_yet(&whose, certificate.not_before()))
-    } else if unix_time(certificate.not_after()) < now {
-        Some(Fault::expired(&whose, certificate.not_after()))
-    } else {
-        None
-    }
+fn name_not_permitted(names: &Names) -> Fault {
+    let name = names.common.as_deref().unwrap_or_default();
+    let text =
+        format!("permitted or excluded subtree violation: its issuer must not issue certificates for {name}");
+    Fault::new(FaultKind::NamesNotPermitted, text)
 }
 
 /// `constrained`: an issuer may limit names, which says nothing of common names, so that these do not count.
 fn wrong_name(
     leaf: &CertificateDer<'_>,
-    certificate: &Certificate<'_>,
+    names: Names,
     expected: &ServerName<'_>,
     constrained: bool,
 ) -> Option<Fault> {
@@ -482,7 +330,6 @@ fn wrong_name(
     {
         return None;
     }
-    let names = certificate.names();
     let (kind, what) = match expected {
         ServerName::DnsName(host) if !constrained && names.common_name_covers(host.as_ref()) => return None,
         ServerName::IpAddress(_) => (FaultKind::IpAddress, "IP address mismatch"),

@@ -19,22 +19,23 @@ const EC_V1_EXPIRED: &str = include_str!("pem/ec-v1-expired.crt");
 /// What is wrong with a server's certificate.
 #[derive(Clone, Copy, Debug, Default)]
 struct Wrong {
+    /// It ends with a self-signed certificate.
     issuer: Option<&'static str>,
+    /// It ends before that.
+    unsent: Option<&'static str>,
     date: Option<&'static str>,
     name: Option<&'static str>,
-    /// What only those accept who accept everything.
+    /// What nobody accepts.
     other: Option<&'static str>,
 }
 
 impl Wrong {
     /// The words of what is not forgiven; nothing if all is.
     fn under(&self, trust: Trust) -> Vec<&'static str> {
-        if trust.allow_insecure {
-            return Vec::new();
-        }
         [
             self.other,
             self.issuer.filter(|_| !trust.allow_selfsigned),
+            self.unsent.filter(|_| !trust.allow_insecure),
             self.date.filter(|_| !trust.allow_expired),
             self.name.filter(|_| !trust.skip_hostname),
         ]
@@ -207,11 +208,15 @@ const SELF_SIGNED_ABOVE: Option<&str> =
 const UNKNOWN: Option<&str> =
     Some("X509_V_ERR = 20: unable to get local issuer certificate: unknown issuer CN=");
 const EXPIRED: Option<&str> = Some("X509_V_ERR = 10: certificate has expired on 2011-02-03T00:00:00Z");
+const OLD_AUTHORITY: Option<&str> =
+    Some("X509_V_ERR = 10: certificate has expired (CN=old and strange) on 2011-02-03T00:00:00Z");
 const FUTURE: Option<&str> =
     Some("X509_V_ERR = 9: certificate is not yet valid: only from 3000-04-05T00:00:00Z");
 const WRONG_NAME: Option<&str> = Some(
     "X509_V_ERR = 62: hostname mismatch: the certificate is for a.example, 192.0.2.1, not for localhost",
 );
+const SIGNATURE: Option<&str> = Some("X509_V_ERR = 7: certificate signature failure");
+const NO_AUTHORITY: Option<&str> = Some("X509_V_ERR = 79: invalid CA certificate: CN=");
 const CLIENTS_ONLY: Option<&str> = Some("unsuitable certificate purpose");
 
 fn servers() -> Vec<Server> {
@@ -230,17 +235,23 @@ fn servers() -> Vec<Server> {
     s.issued("expired, other name", trusted, &[], other, expired, wrong);
     let wrong = Wrong { issuer: SELF_SIGNED_ABOVE, ..none };
     s.issued("unknown issuer", &strange, &[strange.der()], &["localhost"], |_| {}, wrong);
-    let wrong = Wrong { issuer: UNKNOWN, ..none };
+    let wrong = Wrong { unsent: UNKNOWN, ..none };
     s.issued("unknown issuer not sent", &strange, &[], &["localhost"], |_| {}, wrong);
-    let wrong = Wrong { issuer: UNKNOWN, date: EXPIRED, name: WRONG_NAME, ..none };
+    let wrong = Wrong { unsent: UNKNOWN, date: EXPIRED, name: WRONG_NAME, ..none };
     s.issued("all but the purpose", &strange, &[], other, expired, wrong);
+    let wrong = Wrong { issuer: SELF_SIGNED_ABOVE, date: EXPIRED, name: WRONG_NAME, ..none };
+    s.issued("all but the purpose, with its root", &strange, &[strange.der()], other, expired, wrong);
 
     let clients_only = |params: &mut CertificateParams| {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     };
     let wrong = Wrong { other: CLIENTS_ONLY, ..none };
     s.issued("for clients only", trusted, &[], &["localhost"], clients_only, wrong);
+    let wrong = Wrong { issuer: SELF_SIGNED, ..wrong };
     s.self_signed("self-signed for clients only", &["localhost"], clients_only, wrong);
+    let wrong = Wrong { unsent: UNKNOWN, issuer: None, ..wrong };
+    s.issued("of a stranger for clients only", &strange, &[], &["localhost"], clients_only, wrong);
+    let wrong = Wrong { issuer: SELF_SIGNED, unsent: None, ..wrong };
     let is_ca = |params: &mut CertificateParams| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let signs_only = |params: &mut CertificateParams| {
         is_ca(params);
@@ -270,6 +281,16 @@ fn servers() -> Vec<Server> {
     let date = Some("X509_V_ERR = 10: certificate has expired on 2021-01-01T00:00:00Z");
     s.made_by_openssl("X.509 version 1, expired", EC_V1_EXPIRED, Wrong { date, ..wrong });
 
+    intermediates_and_names(&mut servers);
+    constrained_chains(&mut servers, &strange);
+    spoilt_chains(&mut servers.list);
+    servers.list
+}
+
+/// Chains with authorities between, and names other than those of the extension for them.
+fn intermediates_and_names(s: &mut Servers) {
+    let trusted = &AUTHORITY.issuer;
+    let none = Wrong::default();
     let between = |name: &str, change: &dyn Fn(&mut CertificateParams)| {
         let mut params = authority_params(name);
         change(&mut params);
@@ -277,7 +298,7 @@ fn servers() -> Vec<Server> {
     };
     let middle = between("middle", &|_| {});
     s.issued("through an intermediate", &middle, &[middle.der()], &["localhost"], |_| {}, none);
-    let wrong = Wrong { issuer: UNKNOWN, ..none };
+    let wrong = Wrong { unsent: UNKNOWN, ..none };
     s.issued("intermediate not sent", &middle, &[], &["localhost"], |_| {}, wrong);
     let old = between("old", &expired);
     let date = Some("X509_V_ERR = 10: certificate has expired (CN=old) on 2011-02-03T00:00:00Z");
@@ -303,14 +324,30 @@ fn servers() -> Vec<Server> {
         common_name,
         Wrong { name, ..none },
     );
+    let named = |name: &'static str| {
+        move |params: &mut CertificateParams| {
+            params.distinguished_name = rcgen::DistinguishedName::new();
+            params.distinguished_name.push(DnType::CommonName, name);
+        }
+    };
+    let not_permitted = Some("X509_V_ERR = 47: permitted or excluded subtree violation: its issuer must not");
+    let name = Some("hostname mismatch: the certificate is for no host at all, not for localhost");
+    let wrong = Wrong { other: not_permitted, name, ..none };
+    s.issued("host as common name not permitted", &limited, &[limited.der()], &[], named("b.example"), wrong);
+    let wrong = Wrong { name, ..none };
+    s.issued("host as common name permitted", &limited, &[limited.der()], &[], named("b.a.example"), wrong);
     s.issued("common name", trusted, &[], &[], common_name, none);
     s.issued("common name beside an address", trusted, &[], &["192.0.2.1"], common_name, none);
     let name = Some("hostname mismatch: the certificate is for a.example, not for localhost");
     s.issued("common name beside a name", trusted, &[], &["a.example"], common_name, Wrong { name, ..none });
 
     let namesake = authority("test authority", |_| {});
-    let wrong = Wrong { issuer: Some("the trusted certificate of that name has not signed it"), ..none };
+    let wrong = Wrong { other: SIGNATURE, ..none };
     s.issued("namesake of the trusted", &namesake, &[namesake.der()], &["localhost"], |_| {}, wrong);
+    let key_named = |params: &mut CertificateParams| params.use_authority_key_identifier_extension = true;
+    let issuer = Some("the trusted certificate of that name has not signed it");
+    let wrong = Wrong { issuer, ..none };
+    s.issued("namesake by another key", &namesake, &[namesake.der()], &["localhost"], key_named, wrong);
     let critical = |params: &mut CertificateParams| {
         let mut extension = rcgen::CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![5, 0]);
         extension.set_criticality(true);
@@ -318,7 +355,91 @@ fn servers() -> Vec<Server> {
     };
     let wrong = Wrong { other: Some("unhandled critical extension"), ..none };
     s.issued("strange critical extension", trusted, &[], &["localhost"], critical, wrong);
-    servers.list
+}
+
+/// Chains with authorities that may not do all that they do.
+fn constrained_chains(s: &mut Servers, strange: &CertifiedIssuer<'static, KeyPair>) {
+    let trusted = &AUTHORITY.issuer;
+    let none = Wrong::default();
+    let below = |params: CertificateParams, issuer: &CertifiedIssuer<'static, KeyPair>| {
+        CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), issuer).unwrap()
+    };
+    let between = |name: &str, change: &dyn Fn(&mut CertificateParams)| {
+        let mut params = authority_params(name);
+        change(&mut params);
+        below(params, trusted)
+    };
+    let no_key_usage =
+        |params: &mut CertificateParams| params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    let wrong = Wrong { other: CLIENTS_ONLY, ..none };
+    s.issued("key that only signs certificates", trusted, &[], &["localhost"], no_key_usage, wrong);
+    let weak = between("no signer", &|params| params.key_usages = vec![KeyUsagePurpose::DigitalSignature]);
+    let wrong = Wrong { other: NO_AUTHORITY, ..none };
+    s.issued("issuer that must not sign", &weak, &[weak.der()], &["localhost"], |_| {}, wrong);
+    let no_authority = between("no authority", &|params| params.is_ca = IsCa::ExplicitNoCa);
+    s.issued("issuer that is none", &no_authority, &[no_authority.der()], &["localhost"], |_| {}, wrong);
+    let mut none_below = authority_params("none below");
+    none_below.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let none_below = below(none_below, strange);
+    let too_low = below(authority_params("too low"), &none_below);
+    let other_fault = Some("X509_V_ERR = 25: path length constraint exceeded: CN=none below");
+    let wrong = Wrong { unsent: UNKNOWN, other: other_fault, ..none };
+    let above = &[too_low.der(), none_below.der()];
+    s.issued("path too long, unknown issuer", &too_low, above, &["localhost"], |_| {}, wrong);
+    let mut strangely_limited = authority_params("strangely limited");
+    strangely_limited.name_constraints = Some(NameConstraints {
+        permitted_subtrees: Vec::new(),
+        excluded_subtrees: vec![GeneralSubtree::DnsName("localhost".to_owned())],
+    });
+    let limited = below(strangely_limited, strange);
+    let not_permitted = Some("X509_V_ERR = 47: permitted or excluded subtree violation");
+    let wrong = Wrong { unsent: UNKNOWN, other: not_permitted, ..none };
+    s.issued("name excluded, unknown issuer", &limited, &[limited.der()], &["localhost"], |_| {}, wrong);
+    let above = &[limited.der(), strange.der()];
+    let wrong = Wrong { issuer: SELF_SIGNED_ABOVE, other: not_permitted, ..none };
+    s.issued("name excluded, self-signed above", &limited, above, &["localhost"], |_| {}, wrong);
+
+    // OpenSSL does not look at the dates of an authority that nobody stands for.
+    let mut old = authority_params("old and strange");
+    expired(&mut old);
+    let old = below(old, strange);
+    let wrong = Wrong { unsent: UNKNOWN, ..none };
+    s.issued("expired authority, unknown issuer", &old, &[old.der()], &["localhost"], |_| {}, wrong);
+    let wrong = Wrong { issuer: SELF_SIGNED_ABOVE, date: OLD_AUTHORITY, ..none };
+    let above = &[old.der(), strange.der()];
+    s.issued("expired authority, self-signed above", &old, above, &["localhost"], |_| {}, wrong);
+}
+
+/// Chains with damage.
+fn spoilt_chains(list: &mut Vec<Server>) {
+    let none = Wrong::default();
+    // Whatever stands for a certificate, its signature must be right where there is an issuer to check it by.
+    let spoilt = |list: &[Server], what: &'static str, from: &str, link: usize, wrong: Wrong| {
+        let server = list.iter().find(|server| server.what == from).unwrap();
+        let mut chain = server.chain.clone();
+        let mut der = chain[link].to_vec();
+        *der.last_mut().unwrap() ^= 1;
+        chain[link] = der.into();
+        Server { what, chain, key: server.key.clone(), wrong }
+    };
+    let signature = Wrong { other: SIGNATURE, ..none };
+    let above = Wrong { issuer: SELF_SIGNED_ABOVE, ..signature };
+    let all = Wrong { date: EXPIRED, ..signature };
+    let spoilt = [
+        spoilt(list, "spoilt", "good", 0, signature),
+        spoilt(list, "spoilt and expired", "expired", 0, all),
+        spoilt(list, "spoilt, unknown issuer", "unknown issuer", 0, above),
+        spoilt(list, "spoilt self-signature", "self-signed", 0, Wrong { issuer: SELF_SIGNED, ..none }),
+        spoilt(
+            list,
+            "spoilt, issuer not sent",
+            "unknown issuer not sent",
+            0,
+            Wrong { unsent: UNKNOWN, ..none },
+        ),
+        spoilt(list, "spoilt intermediate", "through an intermediate", 1, signature),
+    ];
+    list.extend(spoilt);
 }
 
 #[test]
@@ -498,6 +619,72 @@ fn the_systems_issuers_are_trusted_when_they_are_asked_for() {
 }
 
 #[test]
+fn what_is_trusted_must_be_an_authority_itself_and_valid() {
+    let bad = |change: &dyn Fn(&mut CertificateParams)| authority("bad root", change);
+    let none = Wrong::default();
+    let date = Some("X509_V_ERR = 10: certificate has expired (CN=bad root) on 2011-02-03");
+    let no_authority = Wrong { other: NO_AUTHORITY, ..none };
+    let path = Some("X509_V_ERR = 25: path length constraint exceeded: CN=bad root");
+    let signs_nothing = |params: &mut CertificateParams| params.key_usages = vec![KeyUsagePurpose::CrlSign];
+    let clients_only = |params: &mut CertificateParams| {
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    };
+    let lowest = |params: &mut CertificateParams| params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    for (root, between, wrong) in [
+        (bad(&expired), false, Wrong { date, ..none }),
+        (bad(&|params| params.is_ca = IsCa::ExplicitNoCa), false, no_authority),
+        (bad(&|params| params.is_ca = IsCa::NoCa), false, no_authority),
+        (bad(&signs_nothing), false, no_authority),
+        (bad(&clients_only), false, Wrong { other: CLIENTS_ONLY, ..none }),
+        (bad(&lowest), false, none),
+        (bad(&lowest), true, Wrong { other: path, ..none }),
+    ] {
+        let client = ClientTls::new(&ClientOptions::new(root.der())).unwrap();
+        let mut servers = Servers { list: Vec::new() };
+        if between {
+            let params = authority_params("middle");
+            let middle = CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), &root).unwrap();
+            servers.issued("", &middle, &[middle.der()], &["localhost"], |_| {}, wrong);
+        } else {
+            servers.issued("", &root, &[], &["localhost"], |_| {}, wrong);
+        }
+        let config = servers.list[0].rustls_config(TLS13);
+        for trust in trusts() {
+            let (result, _) = shake_hands(&mut connect(&client, "localhost", trust), &config);
+            let text = result.err().map(|error| error.to_string()).unwrap_or_default();
+            let unforgiven = wrong.under(trust);
+            assert_eq!(text.is_empty(), unforgiven.is_empty(), "{text} under {trust:?}");
+            assert!(unforgiven.iter().all(|words| text.contains(words)), "{text}, not {unforgiven:?}");
+        }
+    }
+}
+
+#[test]
+fn an_intermediate_among_the_trusted_is_not_trusted() {
+    let params = authority_params("middle");
+    let middle = CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), &AUTHORITY.issuer).unwrap();
+    let client = ClientTls::new(&ClientOptions::new(middle.der())).unwrap();
+    let mut servers = Servers { list: Vec::new() };
+    let none = Wrong::default();
+    servers.issued("", &middle, &[], &["localhost"], |_| {}, none);
+    servers.issued("", &middle, &[middle.der()], &["localhost"], |_| {}, none);
+    let text = |trust, server: &Server| {
+        let config = server.rustls_config(TLS13);
+        let (result, _) = shake_hands(&mut connect(&client, "localhost", trust), &config);
+        result.map_err(|error| error.to_string())
+    };
+    for trust in trusts() {
+        let error = text(trust, &servers.list[0]).unwrap_err();
+        assert!(error.contains("X509_V_ERR = 2: unable to get issuer certificate"), "{error}");
+        assert!(text(trust, &servers.list[1]).is_err());
+    }
+    client.add_certificate(AUTHORITY.issuer.der()).unwrap();
+    for server in &servers.list {
+        text(Trust::default(), server).unwrap();
+    }
+}
+
+#[test]
 fn issuers_may_be_added_later() {
     let client = ClientTls::new(&ClientOptions::new(b"")).unwrap();
     let good = &servers()[0];
@@ -535,8 +722,8 @@ fn intermediates_that_servers_leave_out_may_be_added() {
 fn whether_anything_was_forgiven_can_be_asked() {
     let now = std::time::Duration::from_hours(500_000);
     let client = trusting_client();
-    let everything = Trust { allow_insecure: true, ..Trust::default() };
-    for server in servers() {
+    let everything = trusts().last().unwrap();
+    for server in servers().into_iter().filter(|server| server.wrong.other.is_none()) {
         let mut tls = connect(&client, "localhost", everything);
         assert!(!tls.is_verified(now), "there is no certificate yet");
         shake_hands(&mut tls, &server.rustls_config(TLS13)).0.unwrap();
