@@ -77,6 +77,11 @@ impl Context {
             self.ready_for_requests(wsi, client, client.options.h2_only);
             return;
         }
+        // Not encrypted, so not the server's: what follows in TLS must not be taken for the rest of it.
+        if wsi.with_net(|net| net.rx.is_empty()) != Some(true) {
+            self.fail_client(wsi, "the proxy speaks where only the server may");
+            return;
+        }
         let Some(vhost) = wsi.vhost() else { return };
         let alpn: Vec<&[u8]> = client.options.alpn.iter().map(Vec::as_slice).collect();
         let Some(tls) = vhost.client_tls.get() else {
