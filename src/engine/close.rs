@@ -79,6 +79,9 @@ impl Context {
         let _retried = OnPanic(self, || self.closing.borrow_mut().push_back(wsi.id()));
         match wsi.role.get() {
             Role::Connection => {
+                if let Some(client) = wsi.client() {
+                    self.blame_connection(wsi, &client);
+                }
                 let streams = wsi.with_net(|net| std::mem::take(&mut net.streams)).unwrap_or_default();
                 for id in streams {
                     if let Some(stream) = self.wsi(id) {
@@ -207,6 +210,10 @@ impl Context {
         }
         self.set_ending(Ending::Now);
         let this = self.handle();
+        // All at once: nothing begins anew with what another leaves.
+        for id in this.all_wsi() {
+            this.wsi(id).map(Wsi::begin_close);
+        }
         // The pipe first, then in order of age, as programs have seen it.
         for id in this.all_wsi() {
             if let Some(wsi) = this.wsi(id).filter(|wsi| !wsi.is_stream()) {

@@ -67,6 +67,10 @@ pub struct Net {
     pub eof: bool,
     /// The socket failed; there is no point in flushing.
     pub dead: bool,
+    /// How the socket or its TLS failed, for the program to be told.
+    pub lost: Option<String>,
+    /// The peer has said, in TLS, that nothing more comes: nobody has cut it off.
+    pub close_notify: bool,
     /// The kernel took no more when last asked.
     pub blocked: bool,
     /// When the kernel last took something.
@@ -104,6 +108,8 @@ impl Net {
             reset_due: false,
             eof: false,
             dead: false,
+            lost: None,
+            close_notify: false,
             blocked: false,
             moved_at: 0,
             farewell: Farewell::No,
@@ -199,9 +205,17 @@ impl Net {
         matches!(self.speaks, Speaks::H2(_) | Speaks::H2Client(_))
     }
 
+    /// Whether the end of what was received may be somebody else's doing: TLS had none.
+    pub(super) fn is_truncated(&self) -> bool {
+        self.tls.is_some() && !self.close_notify
+    }
+
     /// Sends what it can; `false` when the socket failed.
     pub(super) fn flush(&mut self, fd: BorrowedFd<'_>, now: Usec) -> bool {
         self.blocked = false;
+        if self.dead {
+            return false;
+        }
         let Self { tls, speaks, tx, .. } = self;
         let mut socket = Socket { fd, blocked: false, moved: false };
         let sent = match (speaks, tls) {
@@ -219,6 +233,7 @@ impl Net {
         if let Err(error) = sent {
             crate::log_debug!("send: {error}");
             self.dead = true;
+            self.lost.get_or_insert_with(|| format!("sending failed: {error}"));
         }
         !self.dead
     }
@@ -342,7 +357,10 @@ impl Context {
                 Some(Err(Errno::AGAIN)) => break,
                 Some(Err(error)) => {
                     crate::log_debug!("{}: recv: {error}", wsi.tag());
-                    wsi.with_net(|net| net.dead = true);
+                    wsi.with_net(|net| {
+                        net.dead = true;
+                        net.lost.get_or_insert_with(|| format!("the connection was lost: {error}"));
+                    });
                     result = Read::Close;
                 }
                 None => result = Read::Close,
@@ -385,13 +403,12 @@ impl Context {
                 Ok(progress) => progress,
                 Err(error) => {
                     crate::log_info!("TLS with fd {}: {error}", wsi.raw_fd());
-                    if let Some(client) = wsi.client() {
-                        client.blame(format!("TLS: {error}"));
-                    }
+                    net.lost = Some(format!("TLS: {error}"));
                     return Read::Close;
                 }
             };
             net.eof |= progress.close_notify;
+            net.close_notify |= progress.close_notify;
             if progress.handshake == Handshake::Completed && !wsi.is_client() {
                 if tls.alpn() == Some(b"h2") {
                     net.start_h2(&vhost);
@@ -430,11 +447,14 @@ impl Context {
         let now = self.now();
         let ok = wsi.with_fd(|fd| wsi.with_net(|net| net.flush(fd, now))).flatten() != Some(false);
         self.account_output(wsi);
-        if !ok {
+        if ok {
+            self.update_interest(wsi);
+        } else if wsi.is_client() && wsi.with_net(|net| net.eof) == Some(false) {
+            // The server may have answered before it stopped listening.
+            self.set_interest(wsi, interest::READ);
+        } else {
             self.close(wsi);
-            return;
         }
-        self.update_interest(wsi);
     }
 
     /// Tells the ledger how much output the connection holds.

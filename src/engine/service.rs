@@ -139,7 +139,13 @@ impl Context {
         if revents & (readable | TROUBLE) != 0 {
             open = readable != 0 && self.receive(wsi);
         }
-        if open { self.drive(wsi) } else { self.close_lingering(wsi) }
+        if open {
+            self.drive(wsi);
+        } else if wsi.is_client() {
+            self.client_lost(wsi);
+        } else {
+            self.close_lingering(wsi);
+        }
     }
 
     /// Before the loop waits: timers, what is runnable. Returns how many milliseconds it may wait, at most

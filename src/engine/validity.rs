@@ -32,7 +32,10 @@ impl Context {
             self.set_doubt(wsi, NEVER);
         } else if policy.hangup_after > 0 && silent >= policy.hangup_after {
             crate::log_info!("{}: no sign of life for {} s", wsi.tag(), silent / SECOND);
-            wsi.with_net(|net| net.dead = true);
+            wsi.with_net(|net| {
+                net.dead = true;
+                net.lost = Some("the server gives no sign of life".to_owned());
+            });
             self.close(wsi);
         } else {
             if policy.asks() && silent >= policy.ping_after {

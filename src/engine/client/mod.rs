@@ -292,6 +292,7 @@ impl Context {
     /// `seat` is told of the wsi before any callback, and of its failure.
     pub fn connect_client(&self, info: ClientInfo, seat: &dyn Fn(Option<&Wsi>)) -> Option<&Wsi> {
         if self.ending() != Ending::No || info.vhost.going.get() {
+            seat(None);
             return None;
         }
         self.init_protocols();
@@ -315,6 +316,8 @@ impl Context {
         if let Some(wsi) = open() {
             self.dispatch(wsi, Reason::ServerNewClientInstantiated, Arg::Null);
         }
+        // What callbacks have asked for, this wsi's or the context's end, is carried out before the program goes on.
+        self.settle();
         let connecting = open();
         if connecting.is_some() {
             client.silent.set(false);
@@ -342,6 +345,25 @@ impl Context {
         self.close(wsi);
     }
 
+    /// The client's wsi has a connection. Told once, however often it connects.
+    pub(super) fn announce_client(&self, wsi: &Wsi) {
+        if !wsi.announced.replace(true) {
+            self.dispatch_as(wsi, 0, Reason::WsiCreate, Arg::Null);
+        }
+    }
+
+    /// A client's connection goes: what became of it is why its requests fail, where they know nothing better.
+    pub(super) fn blame_connection(&self, wsi: &Wsi, client: &Client) {
+        let (lost, streams) = wsi.with_net(|net| (net.lost.take(), net.streams.clone())).unwrap_or_default();
+        if let Some(lost) = lost {
+            client.blame(lost);
+        }
+        if let Some(why) = &*client.failure.borrow() {
+            let clients = streams.into_iter().filter_map(|id| self.wsi(id)?.client());
+            clients.for_each(|of_stream| of_stream.blame(why.clone()));
+        }
+    }
+
     /// Tells the program that a client never got its answer. The wsi is being closed.
     pub(super) fn tell_of_failure(&self, wsi: &Wsi, client: &Client) {
         if !client.fails() || client.told.replace(true) {
@@ -366,7 +388,7 @@ impl Context {
             (Timeout::HttpContent, Stage::Waiting) => "Timed out waiting server reply",
             _ => "Timed out",
         };
-        if !(client.established.get() || why == Timeout::KeepAlive) {
+        if !(client.established.get() || matches!(why, Timeout::KeepAlive | Timeout::Killed)) {
             let detail = client.last_error.take().map(|error| format!(" ({error})")).unwrap_or_default();
             client.blame(format!("{text}{detail}"));
         }

@@ -47,18 +47,37 @@ impl Context {
         if wsi.with_net(|net| net.eof) != Some(true) || client.unread.get() || wsi.rx_paused.get() {
             return;
         }
+        let (lost, truncated) =
+            wsi.with_net(|net| (net.lost.clone(), net.is_truncated())).unwrap_or_default();
+        let cut_off = |how: &str| self.answer_cut_off(wsi, client, lost.as_deref().unwrap_or(how));
         match client.stage.get() {
-            Stage::Handshake => {
-                self.fail_client(wsi, "the server closed the connection during the TLS handshake");
-            }
-            Stage::Tunnel => self.fail_client(wsi, "the proxy closed the connection"),
+            Stage::Handshake => cut_off("the server closed the connection during the TLS handshake"),
+            Stage::Tunnel => cut_off("the proxy closed the connection"),
             Stage::Idle => self.close(wsi),
             Stage::Waiting if client.reused.get() && self.try_again(wsi, client) => {}
             _ => match wsi.with_net(Net::end_of_answers).flatten() {
-                Some(Ok(ClientEvent::End)) => self.client_complete(wsi, client),
-                Some(Err(bad)) => self.answer_cut_off(wsi, client, &bad.to_string()),
-                _ => self.answer_cut_off(wsi, client, "the server closed the connection"),
+                Some(Ok(ClientEvent::End)) if lost.is_none() && !truncated => {
+                    self.client_complete(wsi, client);
+                }
+                Some(Ok(ClientEvent::End)) => cut_off("the connection was closed, but its TLS was not"),
+                Some(Err(bad)) => cut_off(&bad.to_string()),
+                _ => cut_off("the server closed the connection"),
             },
+        }
+    }
+
+    /// The client's socket, or its TLS, has failed. What came before counts, nothing more will.
+    pub(in crate::engine) fn client_lost(&self, wsi: &Wsi) {
+        wsi.with_net(|net| {
+            net.eof = true;
+            net.lost.get_or_insert_with(|| "the connection was lost".to_owned());
+        });
+        // The alert that says what is wrong with the peer's TLS.
+        self.flush_quietly(wsi);
+        self.drive(wsi);
+        // Not when it has been asked anew on another.
+        if wsi.is_open() && wsi.with_net(|net| net.lost.is_some()) == Some(true) {
+            self.close(wsi);
         }
     }
 
@@ -74,7 +93,7 @@ impl Context {
     /// One step of an HTTP/1 answer; `false` when there is nothing to do now.
     fn step_client_h1(&self, wsi: &Wsi, client: &Rc<Client>) -> bool {
         if wsi.wants_write.get()
-            && wsi.with_net(|net| net.pending() < HIGH_WATER && !net.blocked) == Some(true)
+            && wsi.with_net(|net| net.pending() < HIGH_WATER && !net.blocked && !net.dead) == Some(true)
         {
             self.ask_for_body(wsi, client);
             return true;
@@ -253,6 +272,11 @@ impl Context {
         });
         if idle == Some(true) && client.queue.borrow().is_empty() {
             self.set_own_timeout(wsi, Timeout::KeepAlive, client.options.keep_warm);
+        } else if idle == Some(true) {
+            // Others wait, but the server takes no streams.
+            if wsi.deadlines.timeout.get() != Timeout::HttpContent {
+                self.set_own_timeout(wsi, Timeout::HttpContent, self.config.timeout);
+            }
         } else {
             self.end_own_timeout(wsi);
             self.watch_silence(wsi);
@@ -261,7 +285,11 @@ impl Context {
 
     /// The HTTP/2 connection is over. Requests that the server has not acted on begin again on another.
     fn network_lost(&self, wsi: &Wsi, client: &Rc<Client>, why: Option<String>) {
-        let why = why.unwrap_or_else(|| "the server closed the HTTP/2 connection".to_owned());
+        let why = wsi
+            .with_net(|net| net.lost.clone())
+            .flatten()
+            .or(why)
+            .unwrap_or_else(|| "the server closed the HTTP/2 connection".to_owned());
         crate::log_info!("{}: {why}", wsi.tag());
         let streams: Vec<Id> = wsi.with_net(|net| net.streams.clone()).unwrap_or_default();
         self.leave_shared(wsi, client);
