@@ -275,8 +275,7 @@ impl Context {
         }
         self.reap();
         self.set_interest(wsi, interest::READ);
-        wsi.announced.set(true);
-        self.dispatch_as(wsi, 0, Reason::WsiCreate, Arg::Null);
+        self.announce_client(wsi);
         if wsi.is_open() {
             self.connected(wsi, client);
         }

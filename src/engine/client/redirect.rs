@@ -114,7 +114,9 @@ impl Context {
     pub(super) fn try_again(&self, wsi: &Wsi, client: &Rc<Client>) -> bool {
         let idempotent =
             matches!(client.target.borrow().method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE");
-        if client.established.get() || !idempotent || client.retried.replace(true) {
+        // A connection that was kept may be lost at any time: that does not count.
+        let once = !client.reused.get();
+        if client.established.get() || !idempotent || (once && client.retried.replace(true)) {
             return false;
         }
         crate::log_info!("{}: asking again", wsi.tag());

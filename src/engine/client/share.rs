@@ -7,10 +7,9 @@
 use std::rc::Rc;
 
 use super::{Client, Stage};
-use crate::engine::context::Context;
-use crate::engine::dispatch::Arg;
+use crate::engine::context::{Context, Ending};
 use crate::engine::ledger::Kind;
-use crate::engine::reason::Reason;
+use crate::engine::timer::Timeout;
 use crate::engine::wsi::{Role, Wsi};
 use crate::proto::h2::H2Client;
 
@@ -81,7 +80,13 @@ impl Context {
             let Some(waiter) = waiting.client().filter(|_| waiting.is_open()) else { continue };
             waiter.leader.set(None);
             match &why {
+                // It goes as well, and soon.
+                _ if self.ending() != Ending::No => {}
                 Some(why) if never_connected => self.fail_client(waiting, why.clone()),
+                // The connection was made for it, and not the first one.
+                _ if waiting.is_stream() && waiter.retried.replace(true) => {
+                    self.fail_client(waiting, "HTTP/2: the server takes no requests");
+                }
                 _ => self.ask_again(waiting, &waiter),
             }
         }
@@ -116,8 +121,7 @@ impl Context {
         self.leave_shared(wsi, client);
         self.shared.borrow_mut().push(next.id());
         if self.hand_over(wsi, next) {
-            next.announced.set(true);
-            self.dispatch_as(next, 0, Reason::WsiCreate, Arg::Null);
+            self.announce_client(next);
             if next.is_open() {
                 self.send_request_h1(next, &of_next);
             }
@@ -137,6 +141,7 @@ impl Context {
         let stream = self.new_wsi(Role::Stream);
         let of_stream = Client::new(client.options.clone(), client.target.borrow().clone());
         of_stream.redirects.set(client.redirects.get());
+        of_stream.retried.set(client.retried.get());
         of_stream.redirected_to_get.set(client.redirected_to_get.get());
         of_stream.body_pending.set(client.body_pending.get());
         of_stream.measured.replace(client.measured.take());
@@ -150,6 +155,8 @@ impl Context {
         client.queue.borrow_mut().push_front(stream.id());
         of_stream.leader.set(Some(wsi.id()));
         of_stream.stage.set(Stage::Queued);
+        // The server may never take a stream.
+        self.set_own_timeout(stream, Timeout::HttpContent, self.config.timeout);
     }
 
     /// Gives streams to those that wait, as long as there are any to be had; whether one was.
@@ -176,9 +183,7 @@ impl Context {
                 self.make_stream(connection, wsi);
             }
             self.end_own_timeout(connection);
-            if !wsi.announced.replace(true) {
-                self.dispatch_as(wsi, 0, Reason::WsiCreate, Arg::Null);
-            }
+            self.announce_client(wsi);
             if wsi.is_open() {
                 self.send_request_h2(connection, wsi, &waiter);
             }
