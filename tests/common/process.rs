@@ -142,7 +142,8 @@ impl Running {
     /// Writes one line to the program's stdin.
     pub(crate) fn tell(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("stdin is open");
-        writeln!(stdin, "{line}").and_then(|()| stdin.flush()).expect("the program reads stdin");
+        // At once: a program that ends at the line does not read what comes after it.
+        stdin.write_all(format!("{line}\n").as_bytes()).expect("the program reads stdin");
     }
 
     /// End of file on the program's stdin.
