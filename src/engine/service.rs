@@ -324,11 +324,17 @@ impl Context {
         self.settle();
     }
 
-    /// Carries out what waited for user code to be off the stack. Every API that may close ends with it.
+    /// Carries out what waited for user code to be off the stack. Every API call ends with it, nearly always under user
+    /// code.
+    #[inline]
     pub fn settle(&self) {
-        if self.in_user_code() || self.serving.get() > 0 {
-            return;
+        if !self.in_user_code() && self.serving.get() == 0 {
+            self.settle_now();
         }
+    }
+
+    #[cold]
+    fn settle_now(&self) {
         self.reap();
         if self.ending() == Ending::Requested {
             self.end();

@@ -174,13 +174,25 @@ pub unsafe extern "C" fn lws_callback_http_dummy(
     const FILE_COMPLETION: u32 = lws_callback_reasons::LWS_CALLBACK_HTTP_FILE_COMPLETION.c();
     // SAFETY: the caller's promise.
     unsafe {
-        let status = match reason {
-            HTTP => 404,
-            BODY_COMPLETION => 200,
-            FILE_COMPLETION => return -lws_http_transaction_completed(wsi),
-            _ => return 0,
-        };
-        if lws_return_http_status(wsi, status, std::ptr::null()) != 0 {
+        match reason {
+            HTTP => complete_with(wsi, Some(404)),
+            BODY_COMPLETION => complete_with(wsi, Some(200)),
+            FILE_COMPLETION => complete_with(wsi, None),
+            _ => 0,
+        }
+    }
+}
+
+/// Answers with a status page, if one is asked for, and completes the transaction; what the callback should return. Apart,
+/// so that the many reasons that need nothing cost nothing.
+///
+/// # Safety
+/// As [`lws_return_http_status`].
+#[inline(never)]
+unsafe fn complete_with(wsi: *mut lws, page: Option<u32>) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if page.is_some_and(|status| lws_return_http_status(wsi, status, std::ptr::null()) != 0) {
             return -1;
         }
         -lws_http_transaction_completed(wsi)

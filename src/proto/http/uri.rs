@@ -42,11 +42,13 @@ pub fn parse_target(target: &[u8]) -> Result<Target, BadTarget> {
         Some(_) => split_absolute(target)?,
         None => return Err(BadTarget("empty target")),
     };
-    let rest = memchr::memchr(b'#', rest).map_or(rest, |at| &rest[..at]);
-    let (path, query) = match memchr::memchr(b'?', rest) {
-        Some(at) => (&rest[..at], Some(rest[at + 1..].to_vec())),
-        None => (rest, None),
-    };
+    // Paths are too short for a vectorised search to pay.
+    let end = rest.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(rest.len());
+    let (path, rest) = rest.split_at(end);
+    let query = rest.strip_prefix(b"?").map(|query| {
+        let end = memchr::memchr(b'#', query).unwrap_or(query.len());
+        query[..end].to_vec()
+    });
     Ok(Target { path: decode_path(path)?, query, authority })
 }
 
