@@ -113,8 +113,7 @@ impl H2Client {
     /// A connection on which nothing has been sent. Output collects in buffers from `spares`.
     #[must_use]
     pub fn new(settings: &H2ClientSettings, spares: &Spares) -> Self {
-        let pipe = Pipe { inbound: BytesMut::new(), outbound: ByteQueue::new(spares), eof: false };
-        let pipe = Rc::new(RefCell::new(pipe));
+        let pipe = Rc::new(RefCell::new(Pipe::new(spares, None)));
         let mut builder = Builder::new();
         builder
             .enable_push(false)

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::util::byte_queue::ByteQueue;
+use crate::util::byte_queue::{ByteQueue, Spares};
 
 /// Plaintext bytes waiting to be sent above which no more frames are produced.
 pub const HIGH_WATER: usize = 256 * 1024;
@@ -19,6 +19,73 @@ pub(super) struct Pipe {
     pub(super) inbound: BytesMut,
     pub(super) outbound: ByteQueue,
     pub(super) eof: bool,
+    /// What the h2 crate may have of `inbound`; all when there is none.
+    pub(super) gate: Option<Gate>,
+}
+
+impl Pipe {
+    pub(super) fn new(spares: &Spares, gate: Option<Gate>) -> Self {
+        Self { inbound: BytesMut::new(), outbound: ByteQueue::new(spares), eof: false, gate }
+    }
+
+    /// Lets so many more heads pass the gate.
+    pub(super) fn open_gate(&mut self, heads: usize) {
+        if let Some(gate) = &mut self.gate {
+            gate.heads = heads;
+            gate.holds = false;
+        }
+    }
+
+    /// Whether a head was held back since the gate was opened.
+    pub(super) fn gate_holds(&self) -> bool {
+        self.gate.as_ref().is_some_and(|gate| gate.holds)
+    }
+}
+
+/// Lets requests through one by one.
+///
+/// The h2 crate takes in all that it can read before it gives a request out. When many come at once, so many of each of
+/// its allocations live at the same time that the allocator's quick lists are exhausted; one by one, each request finds
+/// the memory that the one before has left.
+pub(super) struct Gate {
+    /// Bytes of frames that are on their way through, from the start of what is inbound.
+    passing: usize,
+    /// Heads that may pass before the gate is opened anew.
+    heads: usize,
+    /// A head was held back.
+    holds: bool,
+}
+
+impl Gate {
+    const FRAME_HEADER: usize = 9;
+    const HEADERS: u8 = 1;
+    const RST_STREAM: u8 = 3;
+
+    /// A closed one, on a connection from its preface on.
+    pub(super) fn new() -> Self {
+        Self { passing: super::PREFACE.len(), heads: 0, holds: false }
+    }
+
+    /// How many of the first bytes may pass. A frame of which not even the header is complete waits for it.
+    fn passable(&mut self, inbound: &[u8]) -> usize {
+        while let Some(header) =
+            inbound.get(self.passing..).and_then(<[u8]>::first_chunk::<{ Self::FRAME_HEADER }>)
+        {
+            match header[3] {
+                Self::HEADERS if self.heads == 0 => {
+                    self.holds = true;
+                    break;
+                }
+                Self::HEADERS => self.heads -= 1,
+                // The h2 crate must see how many requests are reset before they are taken: too many are an attack.
+                Self::RST_STREAM => self.heads = usize::MAX,
+                _ => {}
+            }
+            let length = u32::from_be_bytes([0, header[0], header[1], header[2]]);
+            self.passing += Self::FRAME_HEADER + length as usize;
+        }
+        self.passing.min(inbound.len())
+    }
 }
 
 /// The h2 crate's side of the pipe.
@@ -26,13 +93,20 @@ pub(super) struct MemIo(pub(super) Rc<RefCell<Pipe>>);
 
 impl AsyncRead for MemIo {
     fn poll_read(self: Pin<&mut Self>, _cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let mut pipe = self.0.borrow_mut();
-        let n = pipe.inbound.len().min(buf.remaining());
-        if n == 0 && !pipe.eof {
+        let Pipe { inbound, gate, eof, .. } = &mut *self.0.borrow_mut();
+        let passable = match gate {
+            Some(gate) if !*eof => gate.passable(inbound),
+            _ => inbound.len(),
+        };
+        let n = passable.min(buf.remaining());
+        if n == 0 && !*eof {
             return Poll::Pending;
         }
-        buf.put_slice(&pipe.inbound[..n]);
-        pipe.inbound.advance(n);
+        if let Some(gate) = gate {
+            gate.passing = gate.passing.saturating_sub(n);
+        }
+        buf.put_slice(&inbound[..n]);
+        inbound.advance(n);
         Poll::Ready(Ok(()))
     }
 }
@@ -73,5 +147,98 @@ impl AsyncWrite for MemIo {
 
     fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    const DATA: u8 = 0;
+    const PING: u8 = 6;
+
+    fn frame(kind: u8, len: u8) -> Vec<u8> {
+        let mut frame = vec![0, 0, len, kind, 0, 0, 0, 0, 1];
+        frame.resize(Gate::FRAME_HEADER + usize::from(len), kind);
+        frame
+    }
+
+    fn gated(frames: &[Vec<u8>]) -> Rc<RefCell<Pipe>> {
+        let mut pipe = Pipe::new(&Spares::default(), Some(Gate::new()));
+        pipe.inbound.extend_from_slice(crate::proto::h2::PREFACE);
+        pipe.inbound.extend_from_slice(&frames.concat());
+        Rc::new(RefCell::new(pipe))
+    }
+
+    /// All that can be read, in pieces of `step` bytes.
+    fn read(pipe: &Rc<RefCell<Pipe>>, step: usize) -> usize {
+        let mut total = 0;
+        loop {
+            let mut room = vec![0; step];
+            let mut buf = ReadBuf::new(&mut room);
+            let mut cx = Context::from_waker(Waker::noop());
+            let read = Pin::new(&mut MemIo(Rc::clone(pipe))).poll_read(&mut cx, &mut buf);
+            if read.is_pending() || buf.filled().is_empty() {
+                return total;
+            }
+            total += buf.filled().len();
+        }
+    }
+
+    #[test]
+    fn heads_pass_one_by_one_and_take_along_what_is_between() {
+        let frames = [
+            frame(PING, 8),
+            frame(Gate::HEADERS, 20),
+            frame(DATA, 50),
+            frame(Gate::HEADERS, 1),
+            frame(PING, 8),
+        ];
+        for step in [1, 7, 64, 1000] {
+            let pipe = gated(&frames);
+            let mut sizes = Vec::new();
+            for heads in [0, 1, 0, 1, 1] {
+                pipe.borrow_mut().open_gate(heads);
+                sizes.push((read(&pipe, step), pipe.borrow().gate_holds()));
+            }
+            let preface = crate::proto::h2::PREFACE.len();
+            assert_eq!(
+                sizes,
+                [(preface + 17, true), (29 + 59, true), (0, true), (10 + 17, false), (0, false)]
+            );
+        }
+    }
+
+    #[test]
+    fn a_frame_comes_when_its_header_is_complete() {
+        let pipe = gated(&[]);
+        pipe.borrow_mut().open_gate(usize::MAX);
+        assert_eq!(read(&pipe, 100), crate::proto::h2::PREFACE.len());
+        let frame = frame(DATA, 30);
+        let mut seen = Vec::new();
+        for byte in frame {
+            pipe.borrow_mut().inbound.extend_from_slice(&[byte]);
+            seen.push(read(&pipe, 100));
+        }
+        assert_eq!(seen[..10], [0, 0, 0, 0, 0, 0, 0, 0, 9, 1]);
+        assert_eq!(seen.iter().sum::<usize>(), 39);
+    }
+
+    #[test]
+    fn a_reset_and_the_end_open_the_gate() {
+        let heads = || [Gate::HEADERS; 3].map(|kind| frame(kind, 4)).to_vec();
+        let pipe = gated(&[vec![frame(Gate::HEADERS, 4), frame(Gate::RST_STREAM, 4)], heads()].concat());
+        pipe.borrow_mut().open_gate(1);
+        read(&pipe, 1000);
+        assert!(
+            pipe.borrow().inbound.is_empty(),
+            "the h2 crate counts streams that are reset before they are taken"
+        );
+        let pipe = gated(&heads());
+        pipe.borrow_mut().eof = true;
+        read(&pipe, 1000);
+        assert!(pipe.borrow().inbound.is_empty());
     }
 }

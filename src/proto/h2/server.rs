@@ -14,7 +14,7 @@ use ::http::{Response, StatusCode};
 use bytes::{Bytes, BytesMut};
 
 use super::ping::Pinger;
-use super::pipe::{MemIo, Pipe};
+use super::pipe::{Gate, MemIo, Pipe};
 use super::wake::{StreamWaker, WakeQueue};
 use super::{FREE_WRITE, Received, STREAM_BUFFER, SendError, is_orderly};
 use crate::proto::http::response::ResponseHead;
@@ -83,8 +83,7 @@ impl H2Server {
     /// A connection on which nothing has been received, not even the preface. Output collects in buffers from `spares`.
     #[must_use]
     pub fn new(settings: &H2Settings, spares: &Spares) -> Self {
-        let pipe = Pipe { inbound: BytesMut::new(), outbound: ByteQueue::new(spares), eof: false };
-        let pipe = Rc::new(RefCell::new(pipe));
+        let pipe = Rc::new(RefCell::new(Pipe::new(spares, Some(Gate::new()))));
         let mut builder = Builder::new();
         builder
             .max_concurrent_streams(settings.max_concurrent_streams)
@@ -128,19 +127,25 @@ impl H2Server {
         }
         let State::Open(connection) = &mut self.state else { return Event::Closed(None) };
         if !accept {
+            // Requests that are not taken must not hold up what comes behind them.
+            self.pipe.borrow_mut().open_gate(usize::MAX);
             return match connection.poll_closed(&mut cx) {
                 Poll::Pending => Event::Idle,
                 Poll::Ready(Ok(())) => self.over(None),
                 Poll::Ready(Err(error)) => self.over(Some(&error)),
             };
         }
-        match connection.poll_accept(&mut cx) {
-            Poll::Pending => Event::Idle,
-            Poll::Ready(None) => self.over(None),
-            Poll::Ready(Some(Err(error))) => self.over(Some(&error)),
-            Poll::Ready(Some(Ok((request, respond)))) => {
-                let (parts, body) = request.into_parts();
-                Event::Request(parts, H2Stream::new(respond, body))
+        loop {
+            self.pipe.borrow_mut().open_gate(1);
+            match connection.poll_accept(&mut cx) {
+                Poll::Pending if self.pipe.borrow().gate_holds() => {}
+                Poll::Pending => return Event::Idle,
+                Poll::Ready(None) => return self.over(None),
+                Poll::Ready(Some(Err(error))) => return self.over(Some(&error)),
+                Poll::Ready(Some(Ok((request, respond)))) => {
+                    let (parts, body) = request.into_parts();
+                    return Event::Request(parts, H2Stream::new(respond, body));
+                }
             }
         }
     }
