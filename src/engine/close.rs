@@ -113,10 +113,12 @@ impl Context {
                 self.dispatch(wsi, closed, Arg::Null);
             }
         }
-        let now = self.now();
-        wsi.with_fd(|fd| wsi.with_net(|net| net.last_words(fd, now)));
-        self.unadmit(wsi);
-        wsi.take_fd();
+        if !wsi.is_stream() {
+            let now = self.now();
+            wsi.with_fd(|fd| wsi.with_net(|net| net.last_words(fd, now)));
+            self.unadmit(wsi);
+            wsi.take_fd();
+        }
         if wsi.announced.replace(false) {
             self.dispatch_as(wsi, 0, Reason::WsiDestroy, Arg::Null);
         }
@@ -175,9 +177,11 @@ impl Context {
 
     /// Frees the session memory.
     pub(super) fn drop_session(&self, wsi: &Wsi) {
-        if wsi.has_session() {
-            let (bytes, _) = wsi.set_session(None);
-            self.ledger.freed(Kind::Session, bytes);
+        if wsi.has_session()
+            && let Some(session) = wsi.set_session(None)
+        {
+            self.ledger.freed(Kind::Session, session.len());
+            self.sessions.give(session);
         }
     }
 

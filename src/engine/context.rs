@@ -23,7 +23,7 @@ use crate::proto::http::response::BlockCache;
 use crate::util::blocks::Blocks;
 use crate::util::byte_queue::Spares;
 use crate::util::slots::{Id, Slots};
-use crate::util::zeroed::Zeroed;
+use crate::util::zeroed::{Zeroed, ZeroedPool};
 
 /// What a context is made of, beside its vhosts.
 pub struct ContextConfig {
@@ -147,6 +147,8 @@ pub struct Context {
     pub(super) spares: Spares,
     /// Memory of bodies that wait for credit.
     pub(super) blocks: Blocks,
+    /// Session memory that was given back.
+    pub(super) sessions: ZeroedPool,
     /// Response heads of HTTP/2 that were parsed lately.
     pub(super) heads: RefCell<BlockCache>,
     /// Names being looked up for clients.
@@ -196,6 +198,7 @@ impl Context {
                 waiting_for_ah: RefCell::default(),
                 waiting_for_fd: RefCell::default(),
                 buffers: RefCell::default(),
+                sessions: ZeroedPool::default(),
                 heads: RefCell::default(),
                 spares: Spares::default(),
                 blocks: Blocks::default(),

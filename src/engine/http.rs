@@ -17,7 +17,6 @@ use crate::proto::http::header::{HeaderTable, Version};
 use crate::proto::http::method::Method;
 use crate::proto::http::mount::{self, Mount, MountKind};
 use crate::proto::http::uri;
-use crate::util::zeroed::Zeroed;
 
 /// Bits of a mount's `auth_mask` that are for the library, not for the program.
 const AUTH_MODE_MASK: u32 = 0xf000_0000;
@@ -174,7 +173,7 @@ impl Context {
             .and_then(|vhost| Some(vhost.protocols.get(wsi.protocol.get())?.session_size.get()))
             .unwrap_or(0);
         if size > 0 {
-            wsi.set_session(Some(Zeroed::new(size)));
+            wsi.set_session(Some(self.sessions.take(size)));
             self.ledger.made(Kind::Session, size);
         }
     }

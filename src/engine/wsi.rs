@@ -350,12 +350,10 @@ impl Wsi {
         before
     }
 
-    /// Replaces the session memory; returns the bytes of the old and of the new.
-    pub fn set_session(&self, session: Option<Zeroed>) -> (usize, usize) {
+    /// Gives it session memory, or takes it away; returns what it had.
+    pub fn set_session(&self, session: Option<Zeroed>) -> Option<Zeroed> {
         self.user.set(session.as_ref().map_or(std::ptr::null_mut(), Zeroed::as_ptr));
-        let now = session.as_ref().map_or(0, Zeroed::len);
-        let before = self.session.replace(session).map_or(0, |old| old.len());
-        (before, now)
+        self.session.replace(session)
     }
 
     /// Another wsi goes on with what the program has bound to this one.

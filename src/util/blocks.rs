@@ -3,23 +3,33 @@
 //! A program that writes large bodies makes and drops megabytes of copies; from the allocator, each would be pages new
 //! from the kernel.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 
 /// Bytes of a block: what an HTTP/2 frame and a TLS record carry.
 pub const BLOCK: usize = 16 * 1024;
 
-/// Shorter pieces are left to the allocator.
+/// Shorter pieces are left to the allocator, but for the shortest.
 const SHORT: usize = 4 * 1024;
+
+/// Pieces up to this size lie side by side in shared memory.
+const SCRAP: usize = 256;
+
+/// Bytes of such shared memory. A piece that the peer does not take holds all of it, hence not more.
+const SHARED: usize = 4 * 1024;
 
 /// Blocks kept.
 const KEPT: usize = 128;
 
 /// Where blocks come from and go back to; the copies may outlive it.
-#[derive(Clone, Debug, Default)]
-pub struct Blocks(Arc<Mutex<Vec<Box<[u8]>>>>);
+#[derive(Debug, Default)]
+pub struct Blocks {
+    kept: Arc<Mutex<Vec<Box<[u8]>>>>,
+    scraps: RefCell<BytesMut>,
+}
 
 impl Blocks {
     /// A copy of `bytes`, of which there are at most [`BLOCK`].
@@ -28,20 +38,33 @@ impl Blocks {
     /// When there are more.
     #[must_use]
     pub fn copy(&self, bytes: &[u8]) -> Bytes {
+        if bytes.len() <= SCRAP {
+            return self.scrap(bytes);
+        }
         if bytes.len() < SHORT {
             return Bytes::copy_from_slice(bytes);
         }
-        let spare = self.0.lock().pop();
+        let spare = self.kept.lock().pop();
         let mut memory = spare.unwrap_or_else(|| vec![0; BLOCK].into_boxed_slice());
         memory[..bytes.len()].copy_from_slice(bytes);
-        Bytes::from_owner(Block { memory, len: bytes.len(), home: self.clone() })
+        Bytes::from_owner(Block { memory, len: bytes.len(), home: Arc::clone(&self.kept) })
+    }
+
+    /// For a piece so short, an allocation of its own costs more than the copy.
+    fn scrap(&self, bytes: &[u8]) -> Bytes {
+        let mut scraps = self.scraps.borrow_mut();
+        if scraps.capacity() < bytes.len() && !scraps.try_reclaim(bytes.len()) {
+            *scraps = BytesMut::with_capacity(SHARED);
+        }
+        scraps.extend_from_slice(bytes);
+        scraps.split().freeze()
     }
 }
 
 struct Block {
     memory: Box<[u8]>,
     len: usize,
-    home: Blocks,
+    home: Arc<Mutex<Vec<Box<[u8]>>>>,
 }
 
 impl AsRef<[u8]> for Block {
@@ -52,7 +75,7 @@ impl AsRef<[u8]> for Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        let mut kept = self.home.0.lock();
+        let mut kept = self.home.lock();
         if kept.len() < KEPT {
             kept.push(std::mem::take(&mut self.memory));
         }
@@ -66,16 +89,32 @@ mod tests {
     #[test]
     fn copies_are_copies_and_blocks_come_back_when_the_last_handle_goes() {
         let blocks = Blocks::default();
-        for len in [0, 1, SHORT - 1, SHORT, BLOCK - 1, BLOCK] {
+        for len in [0, 1, SCRAP, SCRAP + 1, SHORT - 1, SHORT, BLOCK - 1, BLOCK] {
             let bytes: Vec<u8> = (0..len).map(|i| i as u8).collect();
             assert_eq!(blocks.copy(&bytes), bytes);
         }
         let copy = blocks.copy(&[1; BLOCK]);
         let (at, half) = (copy.as_ptr(), copy.slice(BLOCK / 2..));
         drop(copy);
-        assert!(blocks.0.lock().iter().all(|block| block.as_ptr() != at), "half of it is still in use");
+        assert!(blocks.kept.lock().iter().all(|block| block.as_ptr() != at), "half of it is still in use");
         drop(half);
         assert_eq!(blocks.copy(&[2; SHORT]).as_ptr(), at);
+    }
+
+    #[test]
+    fn scraps_share_memory_and_do_not_change() {
+        let blocks = Blocks::default();
+        let copies: Vec<_> = (0..1000_usize).map(|n| blocks.copy(&[n as u8; 7])).collect();
+        assert_eq!(copies[0].as_ptr().wrapping_add(7), copies[1].as_ptr());
+        for (n, copy) in copies.iter().enumerate() {
+            assert_eq!(copy[..], [n as u8; 7]);
+        }
+        drop(copies);
+        // What nobody holds is used again.
+        let mut places: Vec<_> = (0..10_000).map(|_| blocks.copy(b"x").as_ptr()).collect();
+        places.sort_unstable();
+        places.dedup();
+        assert!(places.len() <= SHARED, "{}", places.len());
     }
 
     #[test]
@@ -83,6 +122,6 @@ mod tests {
         let blocks = Blocks::default();
         let copies: Vec<_> = (0..KEPT + 10).map(|_| blocks.copy(&[0; BLOCK])).collect();
         drop(copies);
-        assert_eq!(blocks.0.lock().len(), KEPT);
+        assert_eq!(blocks.kept.lock().len(), KEPT);
     }
 }

@@ -1,6 +1,6 @@
 //! Zeroed memory lent to C: aligned for any type, at a fixed address until dropped.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 /// A block of zeroed bytes, aligned to 16. Writing through [`Zeroed::as_ptr`] is what it is for.
 #[derive(Debug)]
@@ -35,9 +35,64 @@ impl Zeroed {
     }
 }
 
+/// Small blocks that were given back, for those of their size that are wanted next: nearly always the same few.
+#[derive(Debug, Default)]
+pub struct ZeroedPool(RefCell<Vec<Zeroed>>);
+
+impl ZeroedPool {
+    const KEPT: usize = 4;
+    /// Larger blocks are left to the allocator.
+    const LARGEST: usize = 1024;
+
+    /// `len` zero bytes.
+    #[must_use]
+    pub fn take(&self, len: usize) -> Zeroed {
+        let mut kept = self.0.borrow_mut();
+        match kept.iter().rposition(|block| block.len == len) {
+            Some(at) => kept.swap_remove(at),
+            None => Zeroed::new(len),
+        }
+    }
+
+    /// Takes a block back.
+    pub fn give(&self, block: Zeroed) {
+        if block.len > Self::LARGEST {
+            return;
+        }
+        for word in &block.words {
+            word.set(0);
+        }
+        let mut kept = self.0.borrow_mut();
+        if kept.len() == Self::KEPT {
+            // The longest there, of a size that may not be wanted any more.
+            kept.remove(0);
+        }
+        kept.push(block);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blocks_come_back_zeroed_and_a_few_are_kept() {
+        let pool = ZeroedPool::default();
+        let block = pool.take(20);
+        block.words.iter().for_each(|word| word.set(u128::MAX));
+        let at = block.as_ptr();
+        pool.give(block);
+        assert_ne!(pool.take(21).as_ptr(), at);
+        let again = pool.take(20);
+        assert_eq!((again.as_ptr(), again.len()), (at, 20));
+        assert!(again.words.iter().all(|word| word.get() == 0));
+        for len in 1..10 {
+            pool.give(Zeroed::new(len));
+        }
+        pool.give(Zeroed::new(ZeroedPool::LARGEST + 1));
+        let kept: Vec<usize> = pool.0.borrow().iter().map(Zeroed::len).collect();
+        assert_eq!(kept, [6, 7, 8, 9]);
+    }
 
     #[test]
     fn aligned_and_null_when_empty() {
