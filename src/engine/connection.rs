@@ -544,7 +544,7 @@ fn take_plain(net: &mut Net, vhost: &Vhost, fill: impl FnOnce(&mut BytesMut)) {
 impl Net {
     /// From here on it is HTTP/2, also what has been received already.
     fn start_h2(&mut self, vhost: &Vhost) {
-        let mut h2 = H2Server::new(&vhost.h2, &self.spares);
+        let mut h2 = H2Server::new(&vhost.h2, vhost.limits, &self.spares);
         h2.receive(|inbound| *inbound = std::mem::take(&mut self.rx));
         self.wakes = Some(h2.wakes());
         self.speaks = Speaks::H2(Box::new(h2));

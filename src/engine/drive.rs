@@ -195,7 +195,7 @@ impl Context {
         match event {
             None | Some(Ok(h1::Event::NeedMore)) => false,
             Some(Ok(h1::Event::Request(table, info))) => {
-                self.begin_h1(wsi, *table, info);
+                self.begin_h1(wsi, table, info);
                 true
             }
             Some(Ok(h1::Event::Body(data))) => {
@@ -225,7 +225,7 @@ impl Context {
         }) == Some(true)
     }
 
-    fn begin_h1(&self, wsi: &Wsi, table: HeaderTable, info: h1::RequestInfo) {
+    fn begin_h1(&self, wsi: &Wsi, table: Rc<HeaderTable>, info: h1::RequestInfo) {
         self.attach_ah(wsi, table);
         wsi.http.keep_alive.set(info.keep_alive);
         wsi.http.expects_continue.set(info.expect_continue);
@@ -306,9 +306,9 @@ impl Context {
             let event = wsi.with_net(|net| Some(net.h2()?.poll(accept))).flatten();
             match event {
                 Some(Event::Idle) => return wsi.is_open(),
-                Some(Event::Request(parts, stream)) => {
+                Some(Event::Request(head, stream)) => {
                     if wsi.is_open() {
-                        self.open_stream(wsi, parts, stream);
+                        self.open_stream(wsi, head, stream);
                         // At once, so that the next request finds this one's memory and not the allocator's.
                         self.reap();
                     }
@@ -328,7 +328,7 @@ impl Context {
         }
     }
 
-    fn open_stream(&self, connection: &Wsi, parts: http::request::Parts, h2: H2Stream) {
+    fn open_stream(&self, connection: &Wsi, head: Result<Rc<HeaderTable>, h1::Reject>, h2: H2Stream) {
         let Some(vhost) = connection.vhost() else { return };
         let stream = self.new_wsi(Role::Stream);
         let id = stream.id();
@@ -336,10 +336,12 @@ impl Context {
         stream.parent.set(Some(connection.id()));
         stream.bind_vhost(Some(Rc::clone(&vhost)));
         let has_body = h2.expects_body();
-        stream.http.empty_body.set(
-            !has_body && parts.method == http::Method::POST && says(&parts.headers, &CONTENT_LENGTH, "0"),
-        );
-        stream.http.expects_continue.set(has_body && says(&parts.headers, &EXPECT, "100-continue"));
+        if let Ok(table) = &head {
+            stream.http.empty_body.set(
+                !has_body && table.method() == Method::Post && says(table.headers(), &CONTENT_LENGTH, "0"),
+            );
+            stream.http.expects_continue.set(has_body && says(table.headers(), &EXPECT, "100-continue"));
+        }
         let joined = connection.with_net(|net| {
             stream.stream_at.set(net.streams.len());
             net.streams.push(id);
@@ -352,7 +354,7 @@ impl Context {
         }
         stream.announced.set(true);
         self.dispatch_as(stream, 0, Reason::WsiCreate, Arg::Null);
-        match HeaderTable::from_h2(parts, &vhost.limits) {
+        match head {
             Ok(table) => {
                 self.attach_ah(stream, table);
                 self.begin_request(stream, has_body);
@@ -461,15 +463,15 @@ impl Context {
         self.ledger.account(Kind::Ah).live < self.config.max_ah as u64
     }
 
-    fn attach_ah(&self, wsi: &Wsi, table: HeaderTable) {
+    fn attach_ah(&self, wsi: &Wsi, table: Rc<HeaderTable>) {
         wsi.http.head_only.set(table.method() == Method::Head);
         self.attach_answer(wsi, table);
     }
 
     /// The header table becomes the wsi's; also that of an answer which a client got.
-    pub(super) fn attach_answer(&self, wsi: &Wsi, table: HeaderTable) {
+    pub(super) fn attach_answer(&self, wsi: &Wsi, table: Rc<HeaderTable>) {
         let bytes = table.memory();
-        *wsi.http.ah.borrow_mut() = Some(Rc::new(table));
+        *wsi.http.ah.borrow_mut() = Some(table);
         wsi.http.ah_bytes.set(bytes);
         self.ledger.made(Kind::Ah, bytes);
     }

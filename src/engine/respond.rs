@@ -46,6 +46,12 @@ impl<'a> HeadWriter<'a> {
         Ok(())
     }
 
+    /// Adds a header line whose name is the library's own, and good.
+    pub(super) fn own_header(&mut self, name: &'static str, value: &[u8]) -> Result<(), HeaderError> {
+        self.at += response::put_value(&mut self.buf[self.at..], name, value)?;
+        Ok(())
+    }
+
     /// Adds the empty line that ends the head.
     pub fn end(&mut self) -> Result<(), HeaderError> {
         self.at += response::put_end(&mut self.buf[self.at..])?;
@@ -93,10 +99,10 @@ impl Context {
         if let Some(server) = &vhost.server_string
             && code & NO_SERVER_NAME == 0
         {
-            head.header(b"server", server.as_bytes())?;
+            head.own_header("server", server.as_bytes())?;
         }
         if vhost.sts {
-            head.header(b"strict-transport-security", b"max-age=15768000 ; includeSubDomains")?;
+            head.own_header("strict-transport-security", b"max-age=15768000 ; includeSubDomains")?;
         }
         Ok(())
     }
@@ -113,14 +119,14 @@ impl Context {
     ) -> Result<(), HeaderError> {
         self.start_head(wsi, code, head)?;
         if let Some(content_type) = content_type {
-            head.header(b"content-type", content_type)?;
+            head.own_header("content-type", content_type)?;
         }
         match length {
             Some(length) => self.content_length(head, length),
             None if wsi.is_stream() => Ok(()),
             None => {
                 wsi.http.keep_alive.set(false);
-                head.header(b"connection", b"close")
+                head.own_header("connection", b"close")
             }
         }
     }

@@ -256,7 +256,10 @@ impl Context {
 
     /// Ends all, when the wsi is freed.
     pub fn clear_deadlines(&self, wsi: &Wsi) {
-        self.account_deadline(wsi, || wsi.deadlines.reset());
+        // Few streams live long enough to be timed.
+        if wsi.deadlines.next() != NEVER {
+            self.account_deadline(wsi, || wsi.deadlines.reset());
+        }
     }
 
     fn account_deadline(&self, wsi: &Wsi, change: impl FnOnce()) {

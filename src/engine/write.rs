@@ -140,14 +140,15 @@ impl Context {
             *wsi.http.head.borrow_mut() = block;
             return Ok(());
         }
+        let mut heads = self.heads.borrow_mut();
         let parsed = if block.is_empty() && bytes.ends_with(b"\r\n\r\n") {
-            self.heads.borrow_mut().parse(bytes)
+            heads.parse(bytes)
         } else {
             block.extend_from_slice(bytes);
             if !block.ends_with(b"\r\n\r\n") {
                 block.extend_from_slice(b"\r\n");
             }
-            self.heads.borrow_mut().parse(&block)
+            heads.parse(&block)
         };
         let head = parsed.map_err(|bad| WriteError::BadHead(bad.0))?;
         let empty = head.content_length == Some(0) || head.status == 204 || head.status == 304;

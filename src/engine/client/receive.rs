@@ -116,7 +116,7 @@ impl Context {
                     return true;
                 }
                 wsi.http.keep_alive.set(info.keep_alive);
-                self.answered(wsi, client, *table);
+                self.answered(wsi, client, table);
                 true
             }
             Some(Ok(ClientEvent::Body(data))) => {
@@ -173,7 +173,7 @@ impl Context {
     // ---- both ----
 
     /// The head of the answer has come.
-    fn answered(&self, wsi: &Wsi, client: &Rc<Client>, table: HeaderTable) {
+    fn answered(&self, wsi: &Wsi, client: &Rc<Client>, table: Rc<HeaderTable>) {
         client.status.set(table.status());
         client.end_step(|measured, took| measured.answer_us = took);
         self.attach_answer(wsi, table);
@@ -335,7 +335,7 @@ impl Context {
                 let content =
                     parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
                 let table = HeaderTable::from_response(Version::Http2, parts.status, parts.headers, content);
-                self.answered(stream, client, table);
+                self.answered(stream, client, Rc::new(table));
             }
             Some(Answer::Failed { text, refused }) => {
                 if !(refused && self.try_again(stream, client)) {

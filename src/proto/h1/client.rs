@@ -5,6 +5,7 @@
 //! readers could see different ends of a response, the next one could be somebody else's.
 
 use std::mem::MaybeUninit;
+use std::rc::Rc;
 
 use ::http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use ::http::{HeaderMap, StatusCode};
@@ -24,7 +25,7 @@ pub enum ClientEvent {
     /// An interim response of that status (1xx, but not 101); the response is still to come.
     Informational(u16),
     /// The response's head.
-    Head(Box<HeaderTable>, ResponseInfo),
+    Head(Rc<HeaderTable>, ResponseInfo),
     /// A piece of its body, never empty; it shares the input's memory.
     Body(Bytes),
     /// The response is complete. Comes for every response but those that open a [`ResponseBody::Tunnel`].
@@ -229,7 +230,7 @@ impl H1Client {
             ResponseBody::UntilClose => State::UntilClose,
             ResponseBody::Tunnel => State::Tunnel,
         };
-        Ok(ClientEvent::Head(Box::new(table), info))
+        Ok(ClientEvent::Head(Rc::new(table), info))
     }
 
     fn complete(&mut self) -> ClientEvent {

@@ -9,6 +9,8 @@ mod body;
 pub mod client;
 mod head;
 
+use std::rc::Rc;
+
 use bytes::{Buf, Bytes, BytesMut};
 
 use self::body::{Chunked, Piece};
@@ -22,7 +24,7 @@ pub enum Event {
     /// Nothing more to be had from the input: call again with more, or after [`H1Server::next_request`].
     NeedMore,
     /// A request's head.
-    Request(Box<HeaderTable>, RequestInfo),
+    Request(Rc<HeaderTable>, RequestInfo),
     /// A piece of its body, never empty; it shares the input's memory.
     Body(Bytes),
     /// The body is complete. Comes for every [`BodyLength`] but `None`, also for an explicit length of 0.
@@ -202,7 +204,7 @@ impl H1Server {
                     BodyLength::Length(length) => State::Length(length),
                     BodyLength::Chunked => State::Chunked(Chunked::new()),
                 };
-                Ok(Event::Request(Box::new(table), info))
+                Ok(Event::Request(Rc::new(table), info))
             }
             State::Length(0) => {
                 self.state = State::Complete;

@@ -9,7 +9,6 @@ use std::task::{Context, Poll, Waker};
 
 use ::h2::server::{Builder, Connection, Handshake, SendResponse};
 use ::h2::{Reason, RecvStream, SendStream};
-use ::http::request::Parts;
 use ::http::{Response, StatusCode};
 use bytes::{Bytes, BytesMut};
 
@@ -17,6 +16,8 @@ use super::ping::Pinger;
 use super::pipe::{Gate, MemIo, Pipe};
 use super::wake::{StreamWaker, WakeQueue};
 use super::{FREE_WRITE, Received, STREAM_BUFFER, SendError, is_orderly};
+use crate::proto::h1::Reject;
+use crate::proto::http::header::{HeaderLimits, HeaderTable};
 use crate::proto::http::response::ResponseHead;
 use crate::util::byte_queue::{ByteQueue, Spares};
 
@@ -51,13 +52,9 @@ impl Default for H2Settings {
 }
 
 /// What a poll found.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is taken apart where it is received; boxes cost more than the moves"
-)]
 pub enum Event {
-    /// A request; the stream answers it.
-    Request(Parts, H2Stream),
+    /// A request, or why it is refused; the stream answers it.
+    Request(Result<Rc<HeaderTable>, Reject>, H2Stream),
     /// Nothing more for now.
     Idle,
     /// The connection is over; send the output (it may hold a GOAWAY) and close. The text says why, unless the
@@ -70,6 +67,7 @@ pub struct H2Server {
     state: State,
     pipe: Rc<RefCell<Pipe>>,
     wakes: Arc<WakeQueue>,
+    limits: HeaderLimits,
     pinger: Pinger,
 }
 
@@ -80,9 +78,10 @@ enum State {
 }
 
 impl H2Server {
-    /// A connection on which nothing has been received, not even the preface. Output collects in buffers from `spares`.
+    /// A connection on which nothing has been received, not even the preface. Requests whose heads exceed `limits` are refused;
+    /// output collects in buffers from `spares`.
     #[must_use]
-    pub fn new(settings: &H2Settings, spares: &Spares) -> Self {
+    pub fn new(settings: &H2Settings, limits: HeaderLimits, spares: &Spares) -> Self {
         let pipe = Rc::new(RefCell::new(Pipe::new(spares, Some(Gate::new()))));
         let mut builder = Builder::new();
         builder
@@ -100,6 +99,7 @@ impl H2Server {
             state: State::Handshaking(Box::new(handshake)),
             pipe,
             wakes: Arc::default(),
+            limits,
             pinger: Pinger::default(),
         }
     }
@@ -144,7 +144,8 @@ impl H2Server {
                 Poll::Ready(Some(Err(error))) => return self.over(Some(&error)),
                 Poll::Ready(Some(Ok((request, respond)))) => {
                     let (parts, body) = request.into_parts();
-                    return Event::Request(parts, H2Stream::new(respond, body));
+                    let head = HeaderTable::from_h2(parts, &self.limits);
+                    return Event::Request(head, H2Stream::new(respond, body));
                 }
             }
         }
@@ -250,10 +251,10 @@ impl H2Stream {
     }
 
     /// Sends the response's headers; with `end`, there is no body.
-    pub fn send_headers(&mut self, head: ResponseHead, end: bool) -> Result<(), SendError> {
+    pub fn send_headers(&mut self, head: &ResponseHead, end: bool) -> Result<(), SendError> {
         let mut response = Response::new(());
         *response.status_mut() = head.status;
-        *response.headers_mut() = head.headers;
+        response.headers_mut().clone_from(&head.headers);
         self.send = Some(self.respond.send_response(response, end)?);
         self.ended = end;
         Ok(())

@@ -1,10 +1,12 @@
 //! A client and a server joined in memory, and a client against frames written by hand.
 
-use ::http::request::Parts;
+use std::rc::Rc;
+
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version};
 use proptest::prelude::*;
 
 use super::*;
+use crate::proto::http::header::{HeaderLimits, HeaderTable};
 use crate::proto::http::response::ResponseHead;
 use crate::util::byte_queue::Spares;
 use crate::util::slots::{Id, Slots};
@@ -51,7 +53,7 @@ struct Pair {
     server: H2Server,
     wakers: Wakers,
     /// Requests that have come to the server.
-    requests: Vec<(Parts, H2Stream)>,
+    requests: Vec<(Rc<HeaderTable>, H2Stream)>,
     /// How often the client said that a stream may be opened.
     readies: usize,
     /// How the client's connection ended, when it has.
@@ -63,7 +65,7 @@ impl Pair {
         let spares = Spares::default();
         Self {
             client: H2Client::new(client, &spares),
-            server: H2Server::new(server, &spares),
+            server: H2Server::new(server, HeaderLimits::default(), &spares),
             wakers: Wakers::default(),
             requests: Vec::new(),
             readies: 0,
@@ -96,8 +98,8 @@ impl Pair {
             let sent = self.client.output(take_all);
             moved |= !sent.is_empty();
             self.server.receive(|input| input.extend_from_slice(&sent));
-            while let Event::Request(parts, stream) = self.server.poll(true) {
-                self.requests.push((parts, stream));
+            while let Event::Request(head, stream) = self.server.poll(true) {
+                self.requests.push((head.expect("a good request"), stream));
             }
             let sent = self.server.output(take_all);
             moved |= !sent.is_empty();
@@ -212,10 +214,11 @@ fn a_request_is_answered() {
     assert!(matches!(stream.poll_response(&waker), Answer::Pending));
     assert!(matches!(stream.poll_body(&waker), Received::Pending));
     pair.settle();
-    let (parts, mut server) = pair.requests.pop().unwrap();
-    assert_eq!(parts.uri, "https://host.test/path?query");
-    assert_eq!(parts.headers["x-test"], "v");
-    server.send_headers(head(200, &[("content-length", "5")]), false).unwrap();
+    let (table, mut server) = pair.requests.pop().unwrap();
+    assert_eq!(table.host(), Some(&b"host.test"[..]));
+    assert_eq!((table.path(), table.query()), (c"/path", Some(&b"query"[..])));
+    assert_eq!(table.headers()["x-test"], "v");
+    server.send_headers(&head(200, &[("content-length", "5")]), false).unwrap();
     server.send_data(Bytes::from_static(b"hello"), true).unwrap();
     pair.settle();
     // The waker has told, and once is enough.
@@ -241,7 +244,7 @@ fn interim_responses_are_not_the_answer() {
     server.send_continue().unwrap();
     pair.settle();
     assert!(matches!(stream.poll_response(&waker), Answer::Pending));
-    server.send_headers(head(204, &[]), true).unwrap();
+    server.send_headers(&head(204, &[]), true).unwrap();
     pair.settle();
     assert_eq!(status_of(&stream.poll_response(&waker)), Some(204));
     assert!(matches!(stream.poll_body(&waker), Received::End));
@@ -265,9 +268,9 @@ fn a_thousand_requests_over_one_connection() {
         }
         assert_eq!(waiting.len(), 100.min(1000 - answered), "as many as the server allows");
         pair.settle();
-        for (parts, mut server) in std::mem::take(&mut pair.requests) {
-            server.send_headers(head(200, &[]), false).unwrap();
-            server.send_data(Bytes::from(parts.uri.path().to_owned()), true).unwrap();
+        for (table, mut server) in std::mem::take(&mut pair.requests) {
+            server.send_headers(&head(200, &[]), false).unwrap();
+            server.send_data(Bytes::copy_from_slice(table.path().to_bytes()), true).unwrap();
         }
         pair.settle();
         for (number, mut stream, waker) in waiting.drain(..) {
@@ -323,7 +326,7 @@ fn a_server_may_take_no_streams_for_a_while() {
 fn downloads_follow_the_credit() {
     let mut pair = Pair::connected();
     let (mut stream, waker, mut server) = pair.exchange(get("/"), true);
-    server.send_headers(head(200, &[("content-length", "3000000")]), false).unwrap();
+    server.send_headers(&head(200, &[("content-length", "3000000")]), false).unwrap();
     let body = pattern(1, 3_000_000);
     let (first, rest) = body.split_at(2_000_000);
     server.send_data(Bytes::copy_from_slice(first), false).unwrap();
@@ -348,7 +351,7 @@ fn streams_that_end_give_the_connection_its_credit_back() {
     // More than the connection's window in all, none of it released stream by stream.
     for _ in 0..8 {
         let (mut stream, waker, mut server) = pair.exchange(get("/"), true);
-        server.send_headers(head(200, &[]), false).unwrap();
+        server.send_headers(&head(200, &[]), false).unwrap();
         server.send_data(Bytes::copy_from_slice(&body), true).unwrap();
         pair.settle();
         assert_eq!(status_of(&stream.poll_response(&waker)), Some(200));
@@ -430,7 +433,7 @@ fn a_response_may_come_before_the_request_is_complete() {
     let (mut stream, waker, mut server) = pair.exchange(request(Method::POST, "/"), false);
     stream.send_data(Bytes::from(pattern(3, 1000)), false).unwrap();
     pair.settle();
-    server.send_headers(head(413, &[]), false).unwrap();
+    server.send_headers(&head(413, &[]), false).unwrap();
     server.send_data(Bytes::from_static(b"too large"), true).unwrap();
     drop(server);
     pair.settle();
@@ -451,7 +454,7 @@ fn a_dropped_stream_is_cancelled() {
     assert!(server.poll_reset(&waker));
     // Dropped when the response is half there, too.
     let (mut stream, client_waker, mut server) = pair.exchange(get("/"), true);
-    server.send_headers(head(200, &[]), false).unwrap();
+    server.send_headers(&head(200, &[]), false).unwrap();
     pair.settle();
     assert_eq!(status_of(&stream.poll_response(&client_waker)), Some(200));
     drop(stream);
@@ -542,7 +545,7 @@ fn a_connection_that_breaks_fails_its_streams() {
     let mut pair = Pair::connected();
     let (mut waiting, waiting_waker, _held) = pair.exchange(get("/"), true);
     let (mut stream, waker, mut server) = pair.exchange(get("/"), true);
-    server.send_headers(head(200, &[]), false).unwrap();
+    server.send_headers(&head(200, &[]), false).unwrap();
     server.send_data(Bytes::from_static(b"half"), false).unwrap();
     pair.settle();
     pair.client.receive_eof();

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString};
+use std::rc::Rc;
 
 use ::http::header::{COOKIE, HOST, HeaderName, HeaderValue};
 use ::http::request::Parts;
@@ -94,7 +95,7 @@ enum Start {
 
 impl HeaderTable {
     /// The table of an h2 request.
-    pub fn from_h2(mut parts: Parts, limits: &HeaderLimits) -> Result<Self, Reject> {
+    pub fn from_h2(mut parts: Parts, limits: &HeaderLimits) -> Result<Rc<Self>, Reject> {
         let method = Method::from_bytes(parts.method.as_str().as_bytes())
             .ok_or(Reject::NotImplemented("method that lws does not know"))?;
         let protocol = parts.extensions.remove::<h2::ext::Protocol>();
@@ -113,7 +114,8 @@ impl HeaderTable {
             return Err(Reject::HeadersTooLarge);
         }
         let uri = parts.uri.into_parts();
-        Ok(Self {
+        // Made where it stays: it is too large to be handed on by value.
+        Ok(Rc::new(Self {
             start: Start::Request(method),
             version: Version::Http2,
             path: c_path(path)?,
@@ -123,7 +125,7 @@ impl HeaderTable {
             protocol,
             headers: parts.headers,
             content,
-        })
+        }))
     }
 
     /// The table of an h1 request whose head, of `content` bytes, was checked by the h1 parser.
@@ -479,7 +481,7 @@ mod tests {
         request.body(()).unwrap().into_parts().0
     }
 
-    fn h2(method: &str, uri: &str, headers: &[(&str, &str)]) -> Result<HeaderTable, Reject> {
+    fn h2(method: &str, uri: &str, headers: &[(&str, &str)]) -> Result<Rc<HeaderTable>, Reject> {
         HeaderTable::from_h2(h2_parts(method, uri, headers), &HeaderLimits::default())
     }
 
@@ -722,7 +724,7 @@ mod tests {
         fn every_token_can_be_asked(index in 0..Token::COUNT, fragment in 0_usize..4, query in "[a-c&;=%+0-9]{0,12}") {
             let token = Token::from_index(index).unwrap();
             for table in [
-                h1(Method::Get, &format!("/?{query}"), &[("host", "h"), ("cookie", "a"), ("cookie", "b")]),
+                Rc::new(h1(Method::Get, &format!("/?{query}"), &[("host", "h"), ("cookie", "a"), ("cookie", "b")])),
                 h2("GET", &format!("https://h/?{query}"), &[("te", "trailers")]).unwrap(),
             ] {
                 let value = bytes(&table, token).unwrap_or_default();

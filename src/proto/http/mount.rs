@@ -87,14 +87,11 @@ impl Mount {
     #[must_use]
     pub fn covers(&self, path: &[u8]) -> bool {
         let mountpoint = self.mountpoint.as_bytes();
-        let Some(rest) = path.strip_prefix(mountpoint) else {
-            return false;
-        };
-        match mountpoint.last() {
-            Some(b'/') => true,
-            Some(_) => matches!(rest.first(), None | Some(b'/')),
-            None => false,
-        }
+        let Some(last) = mountpoint.last() else { return false };
+        // Most mounts are told apart by these two bytes, without a comparison of the rest.
+        path.get(mountpoint.len() - 1) == Some(last)
+            && (*last == b'/' || matches!(path.get(mountpoint.len()), None | Some(b'/')))
+            && path.starts_with(mountpoint)
     }
 
     /// What of `path` is below the mountpoint, with its leading slash if it has one.

@@ -49,7 +49,17 @@ pub fn put_header(buf: &mut [u8], name: &[u8], value: &[u8]) -> Result<usize, He
     if name.is_empty() || !name.iter().fold(true, |good, &byte| good & is_token(byte)) {
         return Err(HeaderError::BadName);
     }
-    if value.iter().fold(false, |bad, &byte| bad || (byte < b' ') && (byte != b'\t') || (byte == 0x7f)) {
+    put_line(buf, name, value)
+}
+
+/// [`put_header`] for a name that is known to be good.
+pub fn put_value(buf: &mut [u8], name: &'static str, value: &[u8]) -> Result<usize, HeaderError> {
+    debug_assert!(name.bytes().all(is_token));
+    put_line(buf, name.as_bytes(), value)
+}
+
+fn put_line(buf: &mut [u8], name: &[u8], value: &[u8]) -> Result<usize, HeaderError> {
+    if value.iter().fold(false, |bad, &byte| bad | matches!(byte, 0..=8 | 10..=31 | 0x7f)) {
         return Err(HeaderError::BadValue);
     }
     put(buf, [name, b": ", value, b"\r\n"])
@@ -134,6 +144,8 @@ pub fn parse_block(block: &[u8]) -> Result<ResponseHead, BadBlock> {
 pub struct BlockCache {
     /// A block's place is decided by its length.
     slots: [Option<(Box<[u8]>, ResponseHead)>; Self::SLOTS],
+    /// What was parsed last and has no place.
+    other: Option<ResponseHead>,
 }
 
 impl BlockCache {
@@ -142,18 +154,20 @@ impl BlockCache {
     const LONGEST: usize = 512;
 
     /// [`parse_block`], from memory where possible.
-    pub fn parse(&mut self, block: &[u8]) -> Result<ResponseHead, BadBlock> {
+    ///
+    /// # Panics
+    /// Never: a slot that does not match is filled.
+    pub fn parse(&mut self, block: &[u8]) -> Result<&ResponseHead, BadBlock> {
         let slot = &mut self.slots[block.len() % Self::SLOTS];
-        match slot {
-            Some((known, head)) if **known == *block => return Ok(head.clone()),
-            _ => {}
+        if slot.as_ref().is_none_or(|(known, _)| **known != *block) {
+            let head = parse_block(block)?;
+            // What follows the empty line is body, and not likely to come again.
+            if block.len() > Self::LONGEST || head.len < block.len() {
+                return Ok(self.other.insert(head));
+            }
+            *slot = Some((block.into(), head));
         }
-        let head = parse_block(block)?;
-        // What follows the empty line is body, and not likely to come again.
-        if block.len() <= Self::LONGEST && head.len == block.len() {
-            *slot = Some((block.into(), head.clone()));
-        }
-        Ok(head)
+        Ok(slot.as_ref().map(|(_, head)| head).expect("it was just filled"))
     }
 }
 

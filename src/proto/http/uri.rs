@@ -30,7 +30,9 @@ pub struct BadTarget(pub &'static str);
 /// A fragment (`#…`), which no client may send, is dropped. Escapes in the path must be well-formed and not
 /// `%00`; the query is kept as it came.
 pub fn parse_target(target: &[u8]) -> Result<Target, BadTarget> {
-    // Without an early exit: targets are short, and nearly all are good.
+    if is_plain(target) {
+        return Ok(Target { path: with_nul(target), query: None, authority: None });
+    }
     if target.iter().fold(false, |bad, &byte| bad | matches!(byte, 0..=b' ' | 0x7f)) {
         return Err(BadTarget("control byte or space in the target"));
     }
@@ -42,7 +44,6 @@ pub fn parse_target(target: &[u8]) -> Result<Target, BadTarget> {
         Some(_) => split_absolute(target)?,
         None => return Err(BadTarget("empty target")),
     };
-    // Paths are too short for a vectorised search to pay.
     let end = rest.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(rest.len());
     let (path, rest) = rest.split_at(end);
     let query = rest.strip_prefix(b"?").map(|query| {
@@ -134,31 +135,38 @@ fn split_absolute(target: &[u8]) -> Result<(Option<Authority>, &[u8]), BadTarget
 
 /// Decodes and normalises a path, and ends it with a NUL.
 fn decode_path(path: &[u8]) -> Result<Vec<u8>, BadTarget> {
-    // Exact for a plain path, so that the table need not shrink it.
-    let mut out = Vec::with_capacity(path.len() + 1);
     if is_plain(path) {
-        out.extend_from_slice(path);
-    } else {
-        check_escapes(path)?;
-        normalise(&decode_arg(path), &mut out);
-        if memchr::memchr(0, &out).is_some() {
-            return Err(BadTarget("NUL in the path"));
-        }
+        return Ok(with_nul(path));
+    }
+    check_escapes(path)?;
+    let mut out = Vec::with_capacity(path.len() + 1);
+    normalise(&decode_arg(path), &mut out);
+    if memchr::memchr(0, &out).is_some() {
+        return Err(BadTarget("NUL in the path"));
     }
     out.push(0);
     Ok(out)
 }
 
-/// Whether a path is already what decoding and normalising would make of it: true of nearly all requests.
-fn is_plain(path: &[u8]) -> bool {
+/// Whether this is nothing but a path, and already what decoding and normalising would make of it: true of nearly all
+/// requests. One loop, because most are short too.
+fn is_plain(target: &[u8]) -> bool {
     let mut after_slash = false;
-    for &byte in path {
-        if byte == b'%' || byte == b'+' || (after_slash && (byte == b'/' || byte == b'.')) {
-            return false;
-        }
-        after_slash = byte == b'/';
-    }
-    !path.is_empty()
+    target.first() == Some(&b'/')
+        && target.iter().all(|&byte| {
+            let special = matches!(byte, 0..=b' ' | b'#' | b'%' | b'+' | b'?' | 0x7f);
+            let again = after_slash && matches!(byte, b'/' | b'.');
+            after_slash = byte == b'/';
+            !(special || again)
+        })
+}
+
+/// A copy with a NUL behind it, in no more memory than that takes: it becomes a C string as it is.
+fn with_nul(path: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(path.len() + 1);
+    out.extend_from_slice(path);
+    out.push(0);
+    out
 }
 
 fn check_escapes(path: &[u8]) -> Result<(), BadTarget> {
