@@ -829,7 +829,9 @@ enum lws_client_connect_ssl_connection_flags {
     LCCSCF_CONMON = 268435456,
     /// Follow redirects from https to http.
     LCCSCF_ACCEPT_TLS_DOWNGRADE_REDIRECTS = 536870912,
-    /// Keep and send cookies.
+    /// Keep the cookies that answers set, those of redirects too, and send those that fit: RFC 6265. Without it the request
+    /// neither gets nor gives any. They are the context's, see its `http_nsc_filepath`; without that they last as long as
+    /// the context. A `cookie` header that the program adds is sent instead of them.
     LCCSCF_CACHE_COOKIES = 1073741824,
 };
 
@@ -1909,7 +1911,7 @@ struct lws_client_connect_info {
     uint8_t priority;
     /// Not used.
     void *mqtt_cp;
-    /// Not used.
+    /// What injected faults would call it: changes nothing, as in Debian's build, because there are none.
     const char *fi_wsi_name;
     /// Seconds an idle connection is kept for reuse; 0 for 5.
     uint16_t keep_warm_secs;
@@ -2461,13 +2463,16 @@ struct lws_context_creation_info {
     const struct lws_plugin_evlib *event_lib_custom;
     /// (both) Log context, or NULL for the process's.
     lws_log_cx_t *log_cx;
-    /// Client: file of the cookie jar, or NULL.
+    /// Client: the file of the cookies of requests with `LCCSCF_CACHE_COOKIES`, in Netscape's format as curl reads and
+    /// writes it (`-b`, `-c`); NULL keeps them in memory. Read here if it exists, and written when its cookies have changed:
+    /// a new file with mode 0600 takes its place. Cookies without an expiry of their own are not written.
     const char *http_nsc_filepath;
-    /// Client: bytes of cookies kept in memory; 0 for no limit.
+    /// Client: bytes of all cookies, those in the file too; 0 for no limit but the other two. Expired and then the oldest
+    /// cookies make room.
     size_t http_nsc_heap_max_footprint;
-    /// Client: how many cookies are kept in memory; 0 for no limit.
+    /// Client: how many cookies are kept; 0 for 3000.
     size_t http_nsc_heap_max_items;
-    /// Client: bytes of the largest cookie kept in memory; 0 for no limit.
+    /// Client: bytes of the largest cookie, name and value, that is kept; 0 for 4096.
     size_t http_nsc_heap_max_payload;
     /// Room for more; zero.
     void *_unused[2];

@@ -230,6 +230,7 @@ impl Context {
                 this.close_now(wsi);
             }
         }
+        this.config.cookies.save_again();
         if let Some(system) = this.system.get() {
             system.invalid(&this);
         }

@@ -9,6 +9,7 @@ use std::rc::{Rc, Weak};
 
 use rustix::event::EventfdFlags;
 
+use super::client::cookies::Cookies;
 use super::client::resolve::Resolver;
 use super::dispatch::{Arg, UserPtr};
 use super::event_loop::{Admit, EventLoop, interest};
@@ -48,6 +49,8 @@ pub struct ContextConfig {
     pub connect_timeout: Usec,
     /// The origin header of clients has the program's text as it is, without a scheme before it.
     pub raw_origin: bool,
+    /// The cookies of clients that want them kept.
+    pub cookies: Cookies,
     /// What the C API keeps beside the context.
     pub foreign: Box<dyn Any>,
 }
@@ -65,6 +68,7 @@ impl Default for ContextConfig {
             retry: Rc::default(),
             connect_timeout: 20 * SECOND,
             raw_origin: false,
+            cookies: Cookies::default(),
             foreign: Box::new(()),
         }
     }

@@ -313,6 +313,7 @@ impl Context {
         if self.in_user_code() || self.serving.get() > 0 {
             return;
         }
+        self.config.cookies.save();
         // Loops need not ask what is runnable: a writeable socket brings them back.
         let left: Vec<Id> = self.runnable.borrow().iter().copied().collect();
         for id in left {

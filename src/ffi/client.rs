@@ -34,6 +34,7 @@ const HONOURED: u32 = flag::LCCSCF_USE_SSL.c()
     | flag::LCCSCF_IP_HIGH_RELIABILITY.c()
     | flag::LCCSCF_IP_LOW_COST.c()
     | flag::LCCSCF_CONMON.c()
+    | flag::LCCSCF_CACHE_COOKIES.c()
     | flag::LCCSCF_ACCEPT_TLS_DOWNGRADE_REDIRECTS.c();
 
 /// Flags that change nothing here, because what they ask for is how it always is: END_STREAM comes with the head of a request
@@ -44,7 +45,7 @@ const WITHOUT_EFFECT: u32 = flag::LCCSCF_H2_QUIRK_NGHTTP2_END_STREAM.c()
     | flag::LCCSCF_PRIORITIZE_READS.c();
 
 /// Flags that are refused, and why.
-const REFUSED: [(flag, &str, &str); 7] = [
+const REFUSED: [(flag, &str, &str); 6] = [
     (flag::LCCSCF_H2_AUTH_BEARER, "LCCSCF_H2_AUTH_BEARER", NO_SECURE_STREAMS),
     (flag::LCCSCF_H2_HEXIFY_AUTH_TOKEN, "LCCSCF_H2_HEXIFY_AUTH_TOKEN", NO_SECURE_STREAMS),
     (
@@ -55,7 +56,6 @@ const REFUSED: [(flag, &str, &str); 7] = [
     (flag::LCCSCF_SECSTREAM_CLIENT, "LCCSCF_SECSTREAM_CLIENT", NO_SECURE_STREAMS),
     (flag::LCCSCF_SECSTREAM_PROXY_LINK, "LCCSCF_SECSTREAM_PROXY_LINK", NO_SECURE_STREAMS),
     (flag::LCCSCF_SECSTREAM_PROXY_ONWARD, "LCCSCF_SECSTREAM_PROXY_ONWARD", NO_SECURE_STREAMS),
-    (flag::LCCSCF_CACHE_COOKIES, "LCCSCF_CACHE_COOKIES", "there is no cookie jar, as in Debian's build"),
 ];
 
 const NO_SECURE_STREAMS: &str = "there are no secure streams";
@@ -154,6 +154,7 @@ unsafe fn read(ccinfo: &lws_client_connect_info, cx: &Held<'_>) -> Result<Client
         manual_credit: manual_credit(ccinfo, has(flag::LCCSCF_H2_MANUAL_RXFLOW))?,
         keep_redirects: has(flag::LCCSCF_HTTP_NO_FOLLOW_REDIRECT),
         allow_downgrade: has(flag::LCCSCF_ACCEPT_TLS_DOWNGRADE_REDIRECTS),
+        cookies: has(flag::LCCSCF_CACHE_COOKIES),
         form: form(has(flag::LCCSCF_HTTP_MULTIPART_MIME), has(flag::LCCSCF_HTTP_X_WWW_FORM_URLENCODED))?,
         origin: string(ccinfo.origin),
         iface: string(ccinfo.iface),
@@ -207,7 +208,6 @@ fn refuse(ccinfo: &lws_client_connect_info) -> Result<(), CreateError> {
         (!ccinfo.seq.is_null(), "seq", "there are no sequencers"),
         (ccinfo.sys_tls_client_cert != 0, "sys_tls_client_cert", "certificates come from the vhost"),
         (!ccinfo.mqtt_cp.is_null(), "mqtt_cp", "there is no MQTT"),
-        (!ccinfo.fi_wsi_name.is_null(), "fi_wsi_name", "there is no fault injection, as in Debian's build"),
         (!ccinfo.log_cx.is_null(), "log_cx", "single connections have no log context of their own"),
         (ccinfo.priority > 6, "priority", "the highest is 6"),
     ] {

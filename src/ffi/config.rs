@@ -12,6 +12,7 @@ use super::privileges::Privileges;
 use super::retry;
 use super::system::System;
 use super::types::*;
+use crate::engine::client::cookies::Cookies;
 use crate::engine::context::{Context, ContextConfig, CreateError};
 use crate::engine::dispatch::UserPtr;
 use crate::engine::system_roots::system_roots;
@@ -20,6 +21,7 @@ use crate::engine::vhost::{
     Listen, PlainOnTls, PrepareListener, Protocol, Proxy, Vhost, VhostConfig, VhostTls,
 };
 use crate::proto::h2::H2Settings;
+use crate::proto::http::cookie_jar::Limits;
 use crate::proto::http::header::HeaderLimits;
 use crate::proto::http::mount::{Mount, MountKind};
 use crate::proto::tls::{self, ClientAuth, ClientOptions, ClientTls, Credentials, LoadRoots, ServerOptions};
@@ -94,8 +96,7 @@ const NO_RAW: &str = "there are no raw sockets yet";
 /// `info` obeys the contract of `lws_create_context`.
 pub(super) unsafe fn context_config(info: &Info, event_lib_pt: usize) -> Result<ContextConfig> {
     refuse_options(info.options)?;
-    // SAFETY: the caller's promise.
-    unsafe { refuse_context_fields(info) }?;
+    refuse_context_fields(info)?;
     let defaults = ContextConfig::default();
     Ok(ContextConfig {
         timeout: if info.timeout_secs == 0 {
@@ -118,6 +119,8 @@ pub(super) unsafe fn context_config(info: &Info, event_lib_pt: usize) -> Result<
             u64::from(info.connect_timeout_secs) * SECOND
         },
         raw_origin: info.options & LWS_SERVER_OPTION_JUST_USE_RAW_ORIGIN != 0,
+        // SAFETY: the caller's promise.
+        cookies: unsafe { cookies(info) }?,
         max_fds: if info.fd_limit_per_thread == 0 { usize::MAX } else { info.fd_limit_per_thread as usize },
         service_buffer: if info.pt_serv_buf_size == 0 {
             defaults.service_buffer
@@ -140,6 +143,26 @@ pub(super) unsafe fn context_config(info: &Info, event_lib_pt: usize) -> Result<
             privileges: unsafe { Privileges::read(info) }?,
         }),
     })
+}
+
+/// The cookies of clients, from their file if there is one.
+///
+/// # Safety
+/// `http_nsc_filepath` is NULL or a C string.
+unsafe fn cookies(info: &Info) -> Result<Cookies> {
+    let or = |limit: usize, default| if limit == 0 { default } else { limit };
+    let defaults = Limits::default();
+    let limits = Limits {
+        items: or(info.http_nsc_heap_max_items, defaults.items),
+        footprint: or(info.http_nsc_heap_max_footprint, defaults.footprint),
+        payload: or(info.http_nsc_heap_max_payload, defaults.payload),
+    };
+    // SAFETY: the caller's promise.
+    match unsafe { text(info.http_nsc_filepath) } {
+        None => Ok(Cookies::in_memory(limits)),
+        Some(path) => Cookies::in_file(&path, limits)
+            .map_err(|error| CreateError::new("http_nsc_filepath", path, error)),
+    }
 }
 
 /// A `u16` field or its later `unsigned int` double, whichever is set.
@@ -186,18 +209,13 @@ fn number(number: impl Into<i64>) -> Option<String> {
     Some(number.into()).filter(|&number| number != 0).map(|number| number.to_string())
 }
 
-/// # Safety
-/// The texts are NULL or C strings.
-unsafe fn refuse_context_fields(info: &Info) -> Result<()> {
-    // SAFETY: the caller's promise.
-    let string = |string| unsafe { text(string) };
+fn refuse_context_fields(info: &Info) -> Result<()> {
     refuse([
         (pointer(info.fops), "fops", "files are read from the file system only"),
         (number(info.count_caps), "count_caps", "capabilities are not kept when privileges are dropped"),
         (function(info.early_smd_cb.is_some()), "early_smd_cb", "there is no message distribution"),
         (number(info.smd_ttl_us), "smd_ttl_us", "there is no message distribution"),
         (number(info.smd_queue_depth), "smd_queue_depth", "there is no message distribution"),
-        (string(info.http_nsc_filepath), "http_nsc_filepath", "there is no cookie jar, as in Debian's build"),
     ])
 }
 

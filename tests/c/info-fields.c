@@ -75,7 +75,7 @@ static int stand_in;
 	pointer(reject_service_keywords) pointer(provided_client_ssl_ctx) \
 	text(log_filepath) text(ssl_cipher_list) text(ecdh_curve) text(tls1_3_plus_cipher_list) \
 	text(client_ssl_cipher_list) text(client_tls_1_3_plus_cipher_list) text(listen_accept_role) \
-	text(listen_accept_protocol) text(http_nsc_filepath) \
+	text(listen_accept_protocol) \
 	number(count_caps) number(smd_ttl_us) number(smd_queue_depth) number(http_proxy_port) \
 	number(ssl_options_set) number(ssl_options_clear) number(simultaneous_ssl_restriction) \
 	number(simultaneous_ssl_handshake_restriction) number(ssl_info_event_mask) \
@@ -88,6 +88,12 @@ static void set_http_proxy_address(info_t *info)
 {
 	/* what comes before the @ is secret */
 	info->http_proxy_address = "user:secret@no-port";
+}
+
+static void set_http_nsc_filepath(info_t *info)
+{
+	/* no file */
+	info->http_nsc_filepath = "/";
 }
 
 static void set_early_smd_cb(info_t *info)
@@ -269,6 +275,7 @@ static const struct {
 	{ set_metric_report, "system_ops", "metric_report" },
 	{ set_jit_trust_query, "system_ops", "jit_trust_query" },
 	{ set_http_proxy_address, "http_proxy_address", "no-port" },
+	{ set_http_nsc_filepath, "http_nsc_filepath", "/" },
 	{ set_client_ssl_private_key_password, "client_ssl_private_key_password", "(set)" },
 	{ set_client_ssl_ca_filepath, "client_ssl_ca_filepath", "/no/such.ca" },
 	{ set_client_ssl_cert_filepath, "client_ssl_cert_filepath", "/no/such.cert" },

@@ -2,12 +2,14 @@
 //!
 //! A client wsi is a connection that was not accepted but made. Read in this order: [`connect`] (addresses, sockets, who is
 //! first), [`tunnel`] (through a proxy, and into TLS), [`request`] (what is asked), [`receive`] (what is answered),
-//! [`redirect`], and [`share`] (several requests over one connection). [`resolve`] finds addresses off the loop's thread.
+//! [`redirect`], [`cookies`], and [`share`] (several requests over one connection). [`resolve`] finds addresses off the
+//! loop's thread.
 //!
 //! On HTTP/1 one wsi is both the connection and its request. On HTTP/2 the wsi that connected stays as the connection, and
 //! its request moves to a stream of its own.
 
 pub mod connect;
+pub mod cookies;
 pub mod measure;
 pub mod receive;
 pub mod redirect;
@@ -95,6 +97,8 @@ pub struct ClientOptions {
     pub keep_redirects: bool,
     /// Redirects from TLS to plain are followed.
     pub allow_downgrade: bool,
+    /// Cookies are kept of its answers, and sent (`LCCSCF_CACHE_COOKIES`).
+    pub cookies: bool,
     /// What kind of body the head announces.
     pub form: Form,
     /// The value of the origin header.

@@ -176,6 +176,9 @@ impl Context {
     fn answered(&self, wsi: &Wsi, client: &Rc<Client>, table: Rc<HeaderTable>) {
         client.status.set(table.status());
         client.end_step(|measured, took| measured.answer_us = took);
+        if client.options.cookies {
+            self.config.cookies.receive(wsi, &client.target.borrow(), &table);
+        }
         self.attach_answer(wsi, table);
         client.stage.set(Stage::Receiving);
         if self.follow_redirect(wsi, client) || !wsi.is_open() {

@@ -52,6 +52,13 @@ impl Context {
         }
         let added = self.programs_lines(wsi)?;
         lines.add_text(&added);
+        // A request has one cookie header (RFC 6265 §5.4): the program's, if it writes one.
+        if client.options.cookies
+            && !lines.has("cookie")
+            && let Some(cookies) = self.config.cookies.header(&target)
+        {
+            lines.add("cookie", &cookies);
+        }
         if redirected {
             // The program may say so all the same; there is no body to say it of.
             client.body_pending.set(false);

@@ -65,7 +65,9 @@ pub enum lws_client_connect_ssl_connection_flags {
     LCCSCF_CONMON = 0x1000_0000,
     /// Follow redirects from https to http.
     LCCSCF_ACCEPT_TLS_DOWNGRADE_REDIRECTS = 0x2000_0000,
-    /// Keep and send cookies.
+    /// Keep the cookies that answers set, those of redirects too, and send those that fit: RFC 6265. Without it the request
+    /// neither gets nor gives any. They are the context's, see its `http_nsc_filepath`; without that they last as long as
+    /// the context. A `cookie` header that the program adds is sent instead of them.
     LCCSCF_CACHE_COOKIES = 0x4000_0000,
 }
 c_enum!(lws_client_connect_ssl_connection_flags);
@@ -128,7 +130,7 @@ pub struct lws_client_connect_info {
     pub priority: u8,
     /// Not used.
     pub mqtt_cp: *mut c_void,
-    /// Not used.
+    /// What injected faults would call it: changes nothing, as in Debian's build, because there are none.
     pub fi_wsi_name: *const c_char,
     /// Seconds an idle connection is kept for reuse; 0 for 5.
     pub keep_warm_secs: u16,

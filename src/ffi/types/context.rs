@@ -304,13 +304,16 @@ pub struct lws_context_creation_info {
     pub event_lib_custom: *const lws_plugin_evlib,
     /// (both) Log context, or NULL for the process's.
     pub log_cx: *mut lws_log_cx_t,
-    /// Client: file of the cookie jar, or NULL.
+    /// Client: the file of the cookies of requests with `LCCSCF_CACHE_COOKIES`, in Netscape's format as curl reads and
+    /// writes it (`-b`, `-c`); NULL keeps them in memory. Read here if it exists, and written when its cookies have changed:
+    /// a new file with mode 0600 takes its place. Cookies without an expiry of their own are not written.
     pub http_nsc_filepath: *const c_char,
-    /// Client: bytes of cookies kept in memory; 0 for no limit.
+    /// Client: bytes of all cookies, those in the file too; 0 for no limit but the other two. Expired and then the oldest
+    /// cookies make room.
     pub http_nsc_heap_max_footprint: usize,
-    /// Client: how many cookies are kept in memory; 0 for no limit.
+    /// Client: how many cookies are kept; 0 for 3000.
     pub http_nsc_heap_max_items: usize,
-    /// Client: bytes of the largest cookie kept in memory; 0 for no limit.
+    /// Client: bytes of the largest cookie, name and value, that is kept; 0 for 4096.
     pub http_nsc_heap_max_payload: usize,
     /// Room for more; zero.
     #[allow(clippy::pub_underscore_fields, reason = "the C API's name")]

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::rc::Rc;
 
-use ::http::header::{COOKIE, HOST, HeaderName, HeaderValue};
+use ::http::header::{COOKIE, HOST, HeaderName, HeaderValue, SET_COOKIE};
 use ::http::request::Parts;
 use ::http::uri::{Authority, Scheme};
 use ::http::{HeaderMap, StatusCode, Uri};
@@ -322,6 +322,11 @@ impl HeaderTable {
     #[must_use]
     pub fn cookie(&self, name: &[u8]) -> Option<&[u8]> {
         self.headers.get_all(COOKIE).iter().find_map(|line| cookie(line.as_bytes(), name))
+    }
+
+    /// The values of the set-cookie lines, one by one: they cannot be joined (RFC 6265 §3).
+    pub fn set_cookies(&self) -> impl Iterator<Item = &[u8]> {
+        self.headers.get_all(SET_COOKIE).iter().map(HeaderValue::as_bytes)
     }
 
     /// A header by its name in any case, with or without the trailing colon that lws wants.

@@ -33,6 +33,12 @@ impl RequestLines {
         }
     }
 
+    /// Whether there is a line called `name`.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.iter().any(|line| name_of(line).eq_ignore_ascii_case(name.as_bytes()))
+    }
+
     /// Drops what describes a body (RFC 9110 §8), because there will be none.
     pub fn remove_body_headers(&mut self) {
         let kept = self.iter().filter(|line| !says_body(name_of(line))).fold(Vec::new(), |mut kept, line| {
@@ -105,6 +111,7 @@ mod tests {
     fn what_is_said_of_the_body_is_found_and_can_be_unsaid() {
         let mut lines = RequestLines::default();
         lines.add("Accept", "x");
+        assert!(lines.has("accept") && !lines.has("accep") && !lines.has("x"));
         assert_eq!(lines.body_said(), BodySaid::default());
         lines.add("Content-Length", "12");
         lines.add("content-type", "text/plain");

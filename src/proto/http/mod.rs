@@ -2,6 +2,7 @@
 
 pub mod cache;
 pub mod cookie;
+pub mod cookie_jar;
 pub mod header;
 pub mod lines;
 pub mod method;
