@@ -11,7 +11,6 @@ use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream}
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Instant;
 
 use common::{DEADLINE, Program, Running, compile, h1, h2, tls};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
@@ -1474,6 +1473,29 @@ fn refused_streams_are_asked_again_once() {
     client.settle_and_finish();
 }
 
+/// Told to go before the request could be sent: another connection is tried, not one after the other for ever.
+#[test]
+fn goaway_as_the_first_thing_the_server_says() {
+    let config = tls_config(&["h2"], true);
+    let (port, _) = serve(move |listener| {
+        loop {
+            let Some(mut stream) = accept_tls(accept(listener), Arc::clone(&config)) else { continue };
+            let _ = stream.write_all(&[h2::settings(&[]), goaway(0, 0)].concat());
+            let _ = stream.flush();
+            std::thread::spawn(move || drain(&mut stream));
+        }
+    });
+    let mut client = start(&[]);
+    for (id, flags) in ["tls", "tls,pipeline", "tls,pipeline"].iter().enumerate() {
+        client.get(id, port, &format!("address=localhost alpn=h2 flags={flags}"));
+    }
+    for id in 0..3 {
+        client.expect(id, "GOAWAY", Error("HTTP/2"));
+        assert!(client.times(id, "CONNECTING") <= 3, "{}", client.running.transcript());
+    }
+    client.settle_and_finish();
+}
+
 /// A connection that has been told to go takes no new requests; what it has goes on.
 #[test]
 fn requests_after_a_goaway_go_elsewhere() {
@@ -1782,6 +1804,56 @@ fn callbacks_fail() {
     strikes_everywhere("fail", &[], "");
 }
 
+/// What nonzero from a callback, or a close in it, comes to.
+#[test]
+fn callbacks_that_fail_have_a_say() {
+    let traffic = traffic();
+    let mut client = start(&[]);
+    let mut expected = Vec::new();
+    let kinds = [
+        ("h1", traffic.plain, ""),
+        ("h2", traffic.h2, "flags=h2"),
+        ("TLS", traffic.secure, "address=localhost flags=tls"),
+        ("redirect", traffic.redirect, ""),
+    ];
+    for (kind, port, own) in kinds {
+        for (reason, failed, killed) in [
+            ("BIND", Null, Null),
+            ("CONNECTING", Null, Null),
+            // these are told, not asked
+            ("NEW", Whole(5), Null),
+            ("CREATE", Whole(5), Error("closed")),
+            ("VERIFY", Error("certificate"), Error("certificate")),
+            ("APPEND", Error("APPEND_HANDSHAKE"), Error("APPEND_HANDSHAKE")),
+            ("REDIRECT", Error("redirect"), Error("redirect")),
+            ("FILTER", Error("FILTER_PRE"), Error("FILTER_PRE")),
+            ("ESTABLISHED", Cut(0), Cut(0)),
+            ("RECEIVE", Within(3), Within(3)),
+            ("READ", Within(5), Within(5)),
+            ("COMPLETED", Whole(5), Whole(5)),
+        ] {
+            let reached = match reason {
+                "VERIFY" => kind == "TLS",
+                "REDIRECT" => kind == "redirect",
+                "RECEIVE" => kind != "h2",
+                _ => true,
+            };
+            if !reached {
+                continue;
+            }
+            for (action, outcome) in [("fail", failed), ("kill-sync", killed)] {
+                let id = expected.len();
+                client.get(id, port, &format!("{own} strike={action}@{reason}"));
+                expected.push((format!("{action}@{reason}, {kind}"), outcome));
+            }
+        }
+    }
+    for (id, (name, outcome)) in expected.iter().enumerate() {
+        client.expect(id, name, *outcome);
+    }
+    client.settle_and_finish();
+}
+
 #[test]
 fn callbacks_kill_their_wsi() {
     strikes_everywhere("kill-sync", &[], "");
@@ -1863,35 +1935,42 @@ fn ops_strike() {
     }
 }
 
-/// Nothing wrong anywhere, many at a time: the sum of all is nothing.
+/// Nothing wrong anywhere, many at a time, on loops that are only strange: the sum of all is nothing.
 #[test]
 fn all_of_it_again_and_again() {
-    let traffic = traffic();
-    let mut client = start(&["--close-says-1"]);
-    let started = Instant::now();
-    for round in 0..5 {
-        for (n, (port, own)) in [
-            (traffic.plain, "flags=pipeline"),
-            (traffic.h2, "flags=h2,pipeline"),
-            (traffic.secure, "address=localhost flags=tls,pipeline"),
-            (traffic.refused, ""),
-            (traffic.redirect, ""),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            for at in 0..10 {
-                client.get(1000 * round + 100 * n + at, port, own);
-            }
-        }
-        for n in 0..5 {
-            for at in 0..10 {
-                let expected = if n == 3 { Error("refused") } else { Whole(5) };
-                client.expect(1000 * round + 100 * n + at, "one of many", expected);
-            }
-        }
-        client.settle();
+    for args in [
+        &[][..],
+        &["--close-says-1"],
+        &["--spurious"],
+        &["--one-bit", "--events-are-revents"],
+        &["--spurious", "--one-bit", "--events-are-revents", "--close-says-1"],
+    ] {
+        println!("{args:?}");
+        many_requests(start(args));
     }
-    println!("{:?}", started.elapsed());
+}
+
+fn many_requests(mut client: Client) {
+    let traffic = traffic();
+    let kinds = [
+        (traffic.plain, "flags=pipeline"),
+        (traffic.h2, "flags=h2,pipeline"),
+        (traffic.secure, "address=localhost flags=tls,pipeline"),
+        (traffic.plain, "method=POST body=10000"),
+        (traffic.redirect, ""),
+        (traffic.refused, ""),
+    ];
+    for at in 0..20 {
+        for (n, (port, own)) in kinds.into_iter().enumerate() {
+            client.get(10 * at + n, port, own);
+        }
+    }
+    for at in 0..20 {
+        for (n, (port, own)) in kinds.into_iter().enumerate() {
+            let expected = if port == traffic.refused { Error("refused") } else { Whole(5) };
+            client.expect(10 * at + n, own, expected);
+        }
+    }
+    client.settle();
     client.finish();
 }

@@ -101,7 +101,7 @@ static struct lws_pollfd table[TABLE_MAX];
 static unsigned int used, accepts;
 static unsigned char taken[FD_MAX];
 static int epoll_fd = -1;
-static int close_says_1, refuse_from, refuse_to;
+static int close_says_1, refuse_from, refuse_to, spurious, one_bit, events_are_revents;
 static const char *strike_op = "", *strike_op_at = "";
 static int op_struck;
 
@@ -737,6 +737,27 @@ static void settle(void)
 	}
 }
 
+static void service(int fd, short revents)
+{
+	struct lws_pollfd pfd = { .fd = fd };
+	int at = find_fd(fd);
+
+	if (at < 0 || destroying)
+		return;
+	pfd.events = events_are_revents ? revents : table[at].events;
+	pfd.revents = revents;
+	lws_service_fd(context, &pfd);
+}
+
+/* Says of every fd what nobody asked about, also of fds that were closed and given out again within the turn. */
+static void service_spuriously(const struct pollfd *set, unsigned int count)
+{
+	unsigned int n;
+
+	for (n = 0; n < count; n++)
+		service(set[n].fd, LWS_POLLIN | LWS_POLLOUT);
+}
+
 static void run(void)
 {
 	unsigned long busy = 0;
@@ -769,19 +790,22 @@ static void run(void)
 		if (turns == 100000)
 			violation("100000 turns");
 		for (n = 0; n < count && !destroying; n++) {
-			struct lws_pollfd pfd = { .fd = set[n].fd };
-			int at = find_fd(pfd.fd);
+			int bit;
 
-			if (!set[n].revents || at < 0)
+			if (!set[n].revents || find_fd(set[n].fd) < 0)
 				continue;
 			if (set[n].revents & POLLNVAL) {
-				violation("fd %d is in the table and closed", pfd.fd);
+				violation("fd %d is in the table and closed", set[n].fd);
 				return;
 			}
-			pfd.events = table[at].events;
-			pfd.revents = set[n].revents;
-			lws_service_fd(context, &pfd);
+			for (bit = 1; one_bit && bit < 256; bit <<= 1)
+				if (set[n].revents & bit)
+					service(set[n].fd, (short)bit);
+			if (!one_bit)
+				service(set[n].fd, set[n].revents);
 		}
+		if (spurious)
+			service_spuriously(set, count);
 		if (!destroying && set[count].revents && commands())
 			break;
 	}
@@ -823,7 +847,13 @@ int main(int argc, char **argv)
 			*at = '\0';
 			strike_op = copy;
 			strike_op_at = at + 1;
-		} else if (!strcmp(argv[n], "--close-says-1"))
+		} else if (!strcmp(argv[n], "--spurious"))
+			spurious = 1;
+		else if (!strcmp(argv[n], "--one-bit"))
+			one_bit = 1;
+		else if (!strcmp(argv[n], "--events-are-revents"))
+			events_are_revents = 1;
+		else if (!strcmp(argv[n], "--close-says-1"))
 			close_says_1 = 1;
 		else {
 			fprintf(stderr, "unknown argument %s\n", argv[n]);

@@ -273,12 +273,16 @@ impl Context {
             }
             idle
         });
-        if idle == Some(true) && client.queue.borrow().is_empty() {
-            self.set_own_timeout(wsi, Timeout::KeepAlive, client.options.keep_warm);
-        } else if idle == Some(true) {
-            // Others wait, but the server takes no streams.
-            if wsi.deadlines.timeout.get() != Timeout::HttpContent {
-                self.set_own_timeout(wsi, Timeout::HttpContent, self.config.timeout);
+        if idle == Some(true) {
+            // Where others wait the server takes no streams.
+            let (why, after) = if client.queue.borrow().is_empty() {
+                (Timeout::KeepAlive, client.options.keep_warm)
+            } else {
+                (Timeout::HttpContent, self.config.timeout)
+            };
+            // Not anew, whatever the server sends meanwhile.
+            if wsi.deadlines.timeout.get() != why {
+                self.set_own_timeout(wsi, why, after);
             }
         } else {
             self.end_own_timeout(wsi);
