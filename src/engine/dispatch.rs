@@ -36,8 +36,10 @@ pub enum Arg<'a> {
         /// Before.
         before: i16,
     },
-    /// `in` NULL with a `len` that says something (LOCK_POLL).
+    /// `in` describes no change of poll events, with a `len` that says something (LOCK_POLL).
     Len(usize),
+    /// `in` and `user` NULL, where lws gives its TLS library's objects; `len` is 1.
+    Certificate,
     /// `in` offers the request's path and access mask for `CHECK_ACCESS_RIGHTS`.
     Access {
         /// The request path.

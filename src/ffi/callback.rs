@@ -30,6 +30,7 @@ impl Callback for CCallback {
         let user = call.user.cast::<c_void>();
         match call.arg {
             Arg::Null => self.invoke(call, user, null_mut(), 0),
+            Arg::Certificate => self.invoke(call, null_mut(), null_mut(), 1),
             Arg::Len(len) => self.invoke_with_poll(
                 call,
                 lws_pollargs { fd: call.wsi.raw_fd(), events: 0, prev_events: 0 },

@@ -346,7 +346,10 @@ impl Context {
             }
             Some(Answer::Failed { text, refused }) => {
                 if !(refused && self.try_again(stream, client)) {
-                    self.fail_client(stream, format!("HTTP/2: {text}"));
+                    // What the connection died of, HTTP/2 does not know: the server's TLS alert, for one.
+                    let connection = stream.parent.get().and_then(|id| self.wsi(id));
+                    let lost = connection.and_then(|connection| connection.with_net(|net| net.lost.clone()));
+                    self.fail_client(stream, lost.flatten().unwrap_or_else(|| format!("HTTP/2: {text}")));
                 }
             }
         }

@@ -110,7 +110,7 @@ impl Context {
         let Some(is_h2) = done.flatten() else { return false };
         client.end_step(|measured, took| measured.tls_us = took);
         // The certificate has been found good, or forgiven: the program may still think otherwise.
-        let objection = self.dispatch(wsi, Reason::OpensslPerformServerCertVerification, Arg::Len(1));
+        let objection = self.dispatch(wsi, Reason::OpensslPerformServerCertVerification, Arg::Certificate);
         if objection == 0 {
             self.ready_for_requests(wsi, client, is_h2 || client.options.h2_only);
         } else {
