@@ -5,7 +5,7 @@
 
 mod common;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use common::{Program, Running, Scratch, compile, library, root, tls, tools};
@@ -44,11 +44,18 @@ fn parse(text: &str) -> Vec<Line> {
             }
         } else if line.starts_with("   ") {
             lines.push(Line::Remark(line.trim().to_owned()));
+        } else if is_log(line) {
+            // libwebsockets says more than errors in one of the recordings
         } else {
             panic!("not a line of a trace: {line}");
         }
     }
     lines
+}
+
+/// `N: text`, as the log of a recording.
+fn is_log(line: &str) -> bool {
+    matches!(line.as_bytes(), [b'N' | b'W', b':', b' ', ..])
 }
 
 fn parse_callback(rest: &str) -> Option<Line> {
@@ -58,7 +65,7 @@ fn parse_callback(rest: &str) -> Option<Line> {
     let reason = words.next()?.to_owned();
     let user = words.next()?.strip_prefix("user=")?.to_owned();
     let len = words.next()?.strip_prefix("len=")?.parse().ok()?;
-    let input = words.next()?.strip_prefix("in=")?.to_owned();
+    let input = rest.split_once(" in=")?.1.to_owned();
     Some(Line::Callback { protocol, wsi, reason, user, len, input })
 }
 
@@ -86,6 +93,7 @@ type Told = (String, Line);
 /// Pointers are reused, so numbers say little: names come from what happens to a wsi.
 fn name_the_wsi(lines: &[Line]) -> Vec<Told> {
     let mut names: HashMap<i32, String> = HashMap::new();
+    let mut connecting: HashSet<i32> = HashSet::new();
     let (mut created, mut conns, mut streams) = (false, 0, 0);
     let mut told = Vec::new();
     for (at, line) in lines.iter().enumerate() {
@@ -96,7 +104,12 @@ fn name_the_wsi(lines: &[Line]) -> Vec<Told> {
             told.push((String::new(), line.clone()));
             continue;
         };
-        if line.is_reason("WSI_CREATE") {
+        if line.is_reason("CLIENT_HTTP_BIND_PROTOCOL") {
+            // a client, long before its WSI_CREATE
+            conns += 1;
+            names.insert(wsi, format!("conn{conns}"));
+            connecting.insert(wsi);
+        } else if line.is_reason("WSI_CREATE") && !connecting.remove(&wsi) {
             let next = lines[at + 1..].iter().find(|l| l.wsi() == Some(wsi));
             let has_socket = next.is_some_and(|l| {
                 l.is_op("sock_accept")
@@ -152,7 +165,11 @@ fn story(text: &str, of: Of) -> Vec<String> {
     let told = polls_only_when_the_set_changes(told);
     let told = bodies_in_one_piece(told);
     let told = match of {
-        Of::Recording => with_leaks_mended(with_posts_asked_for(told)),
+        Of::Recording => {
+            let told = with_client_streams_dropped(with_failed_connects_told(told));
+            let told = with_protocols_ended_first(with_reading_stopped_at_need(told));
+            with_leaks_mended(with_posts_asked_for(told))
+        }
         Of::Run => told,
     };
     let told = destroy_by_wsi(told);
@@ -171,8 +188,13 @@ fn without_what_we_do_not_have(told: Vec<Told>) -> Vec<Told> {
                 Line::Callback { reason, .. } => {
                     reason.starts_with("OPENSSL_LOAD_EXTRA") || REASONS.contains(&reason.as_str())
                 }
-                Line::Marker(text) => !text.starts_with("context c") && !text.starts_with("destroy"),
-                Line::Remark(text) => !text.ends_with("-> 1") || text.starts_with("lws_service_fd"),
+                Line::Marker(text) => {
+                    !["context c", "destroy", "connect", "2nd"].iter().any(|start| text.starts_with(start))
+                }
+                Line::Remark(text) => {
+                    !(text.ends_with("-> 1") || text.starts_with("resp "))
+                        || text.starts_with("lws_service_fd")
+                }
                 Line::Op { .. } => false,
             };
             name != "netlink" && !unwanted
@@ -313,6 +335,108 @@ fn with_leaks_mended(told: Vec<Told>) -> Vec<Told> {
         }
     }
     kept
+}
+
+/// A socket that could not be connected is closed in the recording without telling the loop, which may go on asking
+/// about it, and refuses the next that gets its number. Ours tells it; the second connect then fares as the first.
+fn with_failed_connects_told(told: Vec<Told>) -> Vec<Told> {
+    let mut kept: Vec<Told> = Vec::new();
+    let mut failed: HashSet<String> = HashSet::new();
+    for (name, line) in told {
+        if line.is_reason("CLIENT_CONNECTION_ERROR") {
+            failed.insert(name.clone());
+            kept.push((name.clone(), op("wsi_logical_close")));
+        } else if leaks(&line) && failed.contains(&name) {
+            continue;
+        }
+        kept.push((name, line));
+    }
+    let marker = |text: &str| {
+        kept.iter().position(|(_, line)| matches!(line, Line::Marker(marker) if marker.starts_with(text)))
+    };
+    if let (Some(second), Some(end)) = (marker("2nd connect"), marker("destroying")) {
+        let first = kept.iter().position(|(_, line)| line.is_reason("CLIENT_HTTP_BIND_PROTOCOL"));
+        let again: Vec<Told> = kept[first.expect("a first connect")..second]
+            .iter()
+            .map(|(name, line)| match line {
+                Line::Marker(text) => (name.clone(), Line::Marker(format!("2nd {text}"))),
+                _ => (name.replace("conn1", "conn2"), line.clone()),
+            })
+            .collect();
+        kept.splice(second + 1..end, again);
+    }
+    kept
+}
+
+/// lws forgets to tell a client's stream that its protocol lets go of it; and it asks each for a body, also one that
+/// has announced none. Its user data comes to the stream after its WSI_CREATE; ours has it from the beginning. The user data
+/// of the certificate's callback is an `SSL *` with lws, and NULL with us.
+fn with_client_streams_dropped(told: Vec<Told>) -> Vec<Told> {
+    let is_stream = |name: &str| name.starts_with("stream");
+    let clients: HashSet<String> = told
+        .iter()
+        .filter(|(name, line)| is_stream(name) && line.is_reason("CLIENT_APPEND_HANDSHAKE_HEADER"))
+        .map(|(name, _)| name.clone())
+        .collect();
+    let mut kept: Vec<Told> = Vec::new();
+    for (name, mut line) in told {
+        if let Line::Callback { reason, user, .. } = &mut line
+            && reason == "OPENSSL_PERFORM_SERVER_CERT_VERIFICATION"
+        {
+            "NULL".clone_into(user);
+        }
+        if !clients.contains(&name) {
+            kept.push((name, line));
+            continue;
+        }
+        if line.is_reason("CLOSED_CLIENT_HTTP") {
+            kept.push((name.clone(), callback("http", "CLIENT_HTTP_DROP_PROTOCOL", "y")));
+        }
+        if let Line::Callback { reason, user, .. } = &mut line
+            && reason == "WSI_CREATE"
+        {
+            "y".clone_into(user);
+        }
+        if !line.is_reason("CLIENT_HTTP_WRITEABLE") {
+            kept.push((name, line));
+        }
+    }
+    kept
+}
+
+/// lws takes its interest in reading back before it tells a client of a body, until that is read. Ours does so only where
+/// the program leaves the body unread.
+fn with_reading_stopped_at_need(mut told: Vec<Told>) -> Vec<Told> {
+    while let Some(at) = told.windows(3).position(|three| {
+        let io = |line: &Line, way: &str| {
+            matches!(line, Line::Op { name, words, .. } if name == "io" && words.iter().any(|word| word == way))
+        };
+        three.iter().all(|(name, _)| *name == three[0].0)
+            && io(&three[0].1, "STOP")
+            && three[1].1.is_reason("RECEIVE_CLIENT_HTTP")
+            && io(&three[2].1, "START")
+    }) {
+        told.remove(at + 2);
+        told.remove(at);
+    }
+    told
+}
+
+/// A vhost that listens ends its protocols before the loop ends; one that does not, in lws, after it. In ours every one
+/// before.
+fn with_protocols_ended_first(mut told: Vec<Told>) -> Vec<Told> {
+    let position = |told: &[Told], what: &dyn Fn(&Line) -> bool| told.iter().position(|(_, line)| what(line));
+    let Some(end) = position(&told, &|line| line.is_op("destroy_pt")) else { return told };
+    let (protocols, rest): (Vec<Told>, Vec<Told>) =
+        told.drain(end..).partition(|(_, line)| line.is_reason("PROTOCOL_DESTROY"));
+    told.extend(protocols);
+    told.extend(rest);
+    told.dedup_by(|(_, a), (_, b)| a.is_op("destroy_context2") && b.is_op("destroy_context2"));
+    told
+}
+
+fn op(name: &str) -> Line {
+    Line::Op { name: name.to_owned(), wsi: Some(0), words: vec![name.to_owned()], unknown_fd: false }
 }
 
 fn callback(protocol: &str, reason: &str, user: &str) -> Line {
@@ -756,4 +880,45 @@ fn end_by_signal(mut server: Server) -> String {
     let status = server.running.wait();
     assert!(status.success(), "{status}\n{}", server.running.transcript());
     server.end()
+}
+
+// ---------------------------------------------------------------------------------------------
+// Clients
+// ---------------------------------------------------------------------------------------------
+
+/// Asks the server at `port`, and ends when `end` has been said `times` times.
+fn ask(client: &str, port: u16, (end, times): (&str, usize)) -> String {
+    let running = Program::new(compile("trace-server"))
+        .args([format!("--client={client}"), format!("--port={port}")])
+        .arg("--unguarded")
+        .start();
+    let mut seen = 0;
+    running.wait_line("the client to end", |line| {
+        seen += usize::from(line.contains(end));
+        (seen == times).then_some(())
+    });
+    running.finish().join("\n")
+}
+
+#[test]
+fn client_h1_get() {
+    let server = start(&[]);
+    let run = ask("h1", server.port, (" WSI_DESTROY ", 1));
+    assert_as_recorded("cli-h1-get", &run);
+}
+
+#[test]
+fn client_h2_get() {
+    let server = start_tls(&[]);
+    let run = ask("h2", server.port, (" WSI_DESTROY ", 1));
+    assert_as_recorded("cli-h2-get", &run);
+}
+
+/// Nobody listens at the port. The loop has the first socket no more when the second gets its number.
+#[test]
+fn client_refused_again() {
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    let run = ask("twice", unused.expect("a port").port(), (" CLIENT_HTTP_DROP_PROTOCOL ", 2));
+    assert_as_recorded("cli-refused-again", &run);
+    assert_eq!(run.matches("in=conn fail: 111").count(), 2, "{run}");
 }

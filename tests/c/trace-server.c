@@ -21,6 +21,8 @@
  *   --destroy-wsi               the ops table has destroy_wsi
  *   --context1                  the ops table has destroy_context1
  *   --port=N                    default 0: any
+ *   --client=h1|h2|twice        does not listen, but asks the server at --port for "/" on start: over HTTP/1; over
+ *                               HTTP/2 on TLS; or twice over HTTP/1, the second time after the first has ended
  */
 #define _GNU_SOURCE
 #include <libwebsockets.h>
@@ -50,6 +52,12 @@ static unsigned int slots = TABLE_MAX;
 
 static struct lws_context *context;
 static volatile sig_atomic_t stop;
+
+static const char *client;
+static int client_port;
+static unsigned int connects;
+static struct lws *client_wsi;
+static lws_sorted_usec_list_t again;
 
 static struct lws_pollfd table[TABLE_MAX];
 static unsigned int used;
@@ -111,6 +119,19 @@ static const char *reason_name(enum lws_callback_reasons reason)
 	NAME(EVENT_WAIT_CANCELLED);
 	NAME(CHILD_CLOSING);
 	NAME(TIMER);
+	NAME(CLIENT_HTTP_BIND_PROTOCOL);
+	NAME(CLIENT_HTTP_DROP_PROTOCOL);
+	NAME(CONNECTING);
+	NAME(OPENSSL_PERFORM_SERVER_CERT_VERIFICATION);
+	NAME(CLIENT_APPEND_HANDSHAKE_HEADER);
+	NAME(CLIENT_HTTP_WRITEABLE);
+	NAME(CLIENT_FILTER_PRE_ESTABLISH);
+	NAME(ESTABLISHED_CLIENT_HTTP);
+	NAME(RECEIVE_CLIENT_HTTP);
+	NAME(RECEIVE_CLIENT_HTTP_READ);
+	NAME(COMPLETED_CLIENT_HTTP);
+	NAME(CLOSED_CLIENT_HTTP);
+	NAME(CLIENT_CONNECTION_ERROR);
 	NAME(VHOST_CERT_AGING);
 	NAME(VHOST_CERT_UPDATE);
 #undef NAME
@@ -147,10 +168,53 @@ static void print_callback(const char *protocol, const struct lws *wsi,
 	       is_broadcast(reason) ? -1 : number_of(wsi), name, user ? "y" : "NULL", (int)len);
 	if (!in)
 		puts("NULL");
-	else if (reason == LWS_CALLBACK_HTTP || reason == LWS_CALLBACK_FILTER_HTTP_CONNECTION)
+	else if (reason == LWS_CALLBACK_HTTP || reason == LWS_CALLBACK_FILTER_HTTP_CONNECTION ||
+		 reason == LWS_CALLBACK_CLIENT_CONNECTION_ERROR)
 		printf("%.*s\n", (int)len, (const char *)in);
 	else
 		puts("ptr");
+}
+
+/* ---- the client's behaviour ---- */
+
+static void ask(lws_sorted_usec_list_t *sul)
+{
+	struct lws_client_connect_info info;
+	int h2 = !strcmp(client, "h2");
+
+	(void)sul;
+	memset(&info, 0, sizeof(info));
+	info.context = context;
+	info.address = info.host = info.origin = "localhost";
+	info.port = client_port;
+	info.path = "/";
+	info.method = "GET";
+	/* lws binds to a protocol only what names one, and delivers no body to anything else */
+	info.local_protocol_name = "http";
+	info.pwsi = &client_wsi;
+	if (h2) {
+		info.ssl_connection = LCCSCF_USE_SSL | LCCSCF_ALLOW_SELFSIGNED | LCCSCF_ALLOW_INSECURE |
+				      LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK;
+		info.alpn = "h2";
+	}
+	if (connects++)
+		puts("-- 2nd connect");
+	printf("%sconnect returned %s\n", connects > 1 ? "-- 2nd " : "-- ",
+	       lws_client_connect_via_info(&info) ? "wsi" : "NULL");
+}
+
+static int client_reads(struct lws *wsi)
+{
+	char buf[LWS_PRE + 1024], *p = &buf[LWS_PRE];
+	int len = sizeof(buf) - LWS_PRE;
+
+	return lws_http_client_read(wsi, &p, &len) < 0 ? -1 : 0;
+}
+
+static void client_ends(void)
+{
+	if (!strcmp(client, "twice") && connects < 2)
+		lws_sul_schedule(context, 0, &again, ask, 10 * LWS_US_PER_MS);
 }
 
 /* ---- the server's behaviour ---- */
@@ -196,6 +260,20 @@ static int callback_http(struct lws *wsi, enum lws_callback_reasons reason, void
 		if (len >= 5 && !memcmp((const char *)in + len - 5, "/post", 5))
 			return 0;
 		break;
+
+	case LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP:
+		printf("   resp %u\n", lws_http_client_http_response(wsi));
+		return 0;
+
+	case LWS_CALLBACK_RECEIVE_CLIENT_HTTP:
+		return client_reads(wsi);
+
+	case LWS_CALLBACK_RECEIVE_CLIENT_HTTP_READ:
+		return 0;
+
+	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
+		client_ends();
+		return 0;
 
 	case LWS_CALLBACK_HTTP_BODY:
 		session->body += len;
@@ -376,11 +454,18 @@ static int op_destroy_context2(struct lws_context *cx)
 	return 0;
 }
 
+static int op_check_client_connect_ok(struct lws *wsi)
+{
+	printf("OP check_client_connect_ok w%d\n", number_of(wsi));
+	return 0;
+}
+
 static struct lws_event_loop_ops ops = {
 	.name			= "trace",
 	.init_context		= op_init_context,
 	.init_pt		= op_init_pt,
 	.init_vhost_listen_wsi	= op_init_vhost_listen_wsi,
+	.check_client_connect_ok = op_check_client_connect_ok,
 	.sock_accept		= op_sock_accept,
 	.io			= op_io,
 	.wsi_logical_close	= op_wsi_logical_close,
@@ -484,6 +569,8 @@ int main(int argc, char **argv)
 			slots = (unsigned int)atoi(v);
 		} else if ((v = value_of(argv[n], "--port"))) {
 			port = atoi(v);
+		} else if ((v = value_of(argv[n], "--client"))) {
+			client = v;
 		} else if (!strcmp(argv[n], "--unguarded")) {
 			unguarded = 1;
 		} else if (!strcmp(argv[n], "--destroy-wsi")) {
@@ -502,7 +589,7 @@ int main(int argc, char **argv)
 	set_up_mounts(www);
 
 	memset(&info, 0, sizeof(info));
-	info.port = port;
+	info.port = client ? CONTEXT_PORT_NO_LISTEN : port;
 	info.protocols = protocols;
 	info.mounts = &mount_www;
 	info.error_document_404 = "/404.html";
@@ -523,8 +610,13 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	puts("-- context created");
-	printf("-- listening on port %d\n",
-	       lws_get_vhost_listen_port(lws_get_vhost_by_name(context, "default")));
+	if (client) {
+		client_port = port;
+		ask(NULL);
+	} else {
+		printf("-- listening on port %d\n",
+		       lws_get_vhost_listen_port(lws_get_vhost_by_name(context, "default")));
+	}
 
 	if (mode == MODE_CUSTOM)
 		run_custom_loop();
