@@ -1,7 +1,7 @@
 //! From a name to a connected socket.
 //!
 //! The addresses are tried in turn, those of the two families taking turns too; an attempt that has not succeeded after
-//! [`HEAD_START`] gets company (RFC 8305). The first attempt is the client wsi's own, which is what loops have come to
+//! a head start gets company (RFC 8305). The first attempt is the client wsi's own, which is what loops have come to
 //! expect; those that race it have wsi of their own, and the winner's socket is handed over. Every socket is shown to the
 //! loop before it is used, and taken back from it before it is closed or handed on.
 

@@ -318,7 +318,7 @@ impl HeaderTable {
         urlarg(self.query()?, name)
     }
 
-    /// The value of a cookie, see [`cookie`].
+    /// The value of a cookie, see [`cookie()`].
     #[must_use]
     pub fn cookie(&self, name: &[u8]) -> Option<&[u8]> {
         self.headers.get_all(COOKIE).iter().find_map(|line| cookie(line.as_bytes(), name))
