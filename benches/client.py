@@ -2,13 +2,16 @@
 """
 Compares this library's HTTP/2 client with curl's (libcurl and nghttp2) and with
 upstream libwebsockets', in one run on one machine: many small requests over one
-TLS connection, and one large download. The server is nghttpd, on another core.
+TLS connection, and one large download. The server is nghttpd, on another core;
+where h2o is installed the download comes from it as well, because nghttpd sends
+more slowly than the clients receive, so that its row is mostly about nghttpd.
 
   benches/client.py              medians of 5 rounds
   benches/client.py --rounds N
   benches/client.py --check      exits with 1 if curl is faster
 
-Needs cc, openssl, curl, nghttpd (nghttp2-server) and a release build.
+Needs cc, openssl, curl, nghttpd (nghttp2-server) and a release build; h2o is
+optional. --check judges the download by h2o's row if there is one.
 DEBIAN_LWS_ROOT is where Debian's libwebsockets 4.3.5 is unpacked (as for
 run.sh, which fetches it into target/debian-lws); without it, its column is empty.
 """
@@ -17,6 +20,7 @@ import argparse
 import os
 import pathlib
 import resource
+import shutil
 import socket
 import statistics
 import subprocess
@@ -51,7 +55,8 @@ def upstream():
     return compile_client("lws", root / "usr/include", found[0].resolve()) if found else None
 
 
-def serve():
+def site():
+    """The directory that is served, with its key and certificate."""
     www = OUT / "www"
     www.mkdir(parents=True, exist_ok=True)
     (www / "small").write_bytes(b"hello world\n")
@@ -63,26 +68,51 @@ def serve():
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
              "-days", "365", "-subj", "/CN=localhost", "-keyout", key, "-out", certificate],
             check=True, stderr=subprocess.DEVNULL)
+    return www, key, certificate
+
+
+def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        ["taskset", "-c", "0", "nghttpd", "-d", www, str(port), key, certificate, "-m", "100"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return probe.getsockname()[1]
+
+
+def start(command, port):
+    server = subprocess.Popen(["taskset", "-c", "0", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while server.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return server, port
+            return server, f"https://127.0.0.1:{port}"
         except OSError:
             time.sleep(0.05)
-    sys.exit("nghttpd does not start")
+    sys.exit(f"{command[0]} does not start")
+
+
+def nghttpd(www, key, certificate):
+    port = free_port()
+    return start(["nghttpd", "-d", www, str(port), key, certificate, "-m", "100"], port)
+
+
+def h2o(www, key, certificate):
+    port, config = free_port(), OUT / "h2o.conf"
+    config.write_text(f"""
+user: root
+num-threads: 1
+listen:
+  host: 127.0.0.1
+  port: {port}
+  ssl: {{ certificate-file: {certificate}, key-file: {key}, ocsp-update-interval: 0 }}
+hosts: {{ default: {{ paths: {{ /: {{ file.dir: {www} }} }} }} }}
+""")
+    return start(["h2o", "-c", config], port)
 
 
 def measure(command):
     """Wall and CPU seconds of a command, which must succeed."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.monotonic()
-    subprocess.run(["taskset", "-c", "1", *command], check=True, stdout=subprocess.DEVNULL, timeout=300)
+    subprocess.run(["taskset", "-c", "1", *command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                   timeout=300)
     wall = time.monotonic() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -97,32 +127,37 @@ def main():
     clients = {"ferrows": compile_client("ferrows", REPO / "include", TARGET / "release/libwebsockets.so")}
     if lws := upstream():
         clients["lws"] = lws
-    server, port = serve()
-    base = f"https://127.0.0.1:{port}"
+    place = site()
+    servers = [nghttpd(*place)]
+    if shutil.which("h2o"):
+        servers.append(h2o(*place))
     curl = ["curl", "-skf", "--http2", "-H", "host: localhost"]
 
-    def small(name, at_once):
+    def small(name, at_once, base):
         if name == "curl":
             parallel = [] if at_once == 1 else ["-Z", "--parallel-max", str(at_once)]
             return [*curl, *parallel, "-o", "/dev/null", f"{base}/small?[1-{SMALL}]"]
-        return [clients[name], str(port), "/small", str(SMALL), str(at_once)]
+        return [clients[name], base.rpartition(":")[2], "/small", str(SMALL), str(at_once)]
 
-    def large(name):
+    def large(name, base):
         if name == "curl":
             return [*curl, "-o", "/dev/null", f"{base}/large"]
-        return [clients[name], str(port), "/large", "1", "1"]
+        return [clients[name], base.rpartition(":")[2], "/large", "1", "1"]
 
+    # The last says whether --check judges by it.
     rows = [
-        ("small, 100 at a time", "req/s", SMALL, lambda name: small(name, 100)),
-        ("small, one after the other", "req/s", SMALL, lambda name: small(name, 1)),
-        ("1 GiB download", "MB/s", GIB / 1e6, large),
+        ("small, 100 at a time", "req/s", SMALL, lambda name: small(name, 100, servers[0][1]), True),
+        ("small, one after the other", "req/s", SMALL, lambda name: small(name, 1, servers[0][1]), True),
+        ("1 GiB from nghttpd", "MB/s", GIB / 1e6, lambda name: large(name, servers[0][1]), len(servers) == 1),
     ]
+    for _, base in servers[1:]:
+        rows.append(("1 GiB from h2o", "MB/s", GIB / 1e6, lambda name: large(name, base), True))
     names = [*clients, "curl"]
     slower = False
     print("|  |  | " + " | ".join(names) + " | / curl | CPU s: " + ", ".join(names) + " |")
     print("|---|---|" + "--:|" * (len(names) + 1) + "---|")
     try:
-        for title, unit, amount, command in rows:
+        for title, unit, amount, command, judged in rows:
             rates, cpu = {}, {}
             for name in names:
                 rates[name], cpu[name] = [], []
@@ -137,13 +172,14 @@ def main():
                     cpu[name].append(used)
             median = {name: statistics.median(rates[name]) if rates[name] else None for name in names}
             ratio = median["ferrows"] / median["curl"] if median["ferrows"] and median["curl"] else 0
-            slower |= ratio < 1
+            slower |= judged and ratio < 1
             shown = [f"{median[name]:.0f}" if median[name] else "fails" for name in names]
             used = [f"{statistics.median(cpu[name]):.2f}" if cpu[name] else "–" for name in names]
             print(f"| {title} | {unit} | " + " | ".join(shown) + f" | {ratio:.2f} | " + ", ".join(used) + " |")
     finally:
-        server.terminate()
-        server.wait(10)
+        for server, _ in servers:
+            server.terminate()
+            server.wait(10)
     if options.check and slower:
         sys.exit("slower than curl")
 

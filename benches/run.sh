@@ -9,6 +9,7 @@
 #   benches/run.sh --check     exits with 1 if a budget is missed
 #   benches/run.sh --no-build  takes target/release as it is
 #   benches/run.sh --poll      bench-server with a poll() loop of its own
+#   benches/run.sh --instructions  only how many of them a request takes, here; other work on the machine does not matter
 #
 #   DEBIAN_LWS_ROOT   where Debian's libwebsockets-dev and libwebsockets19t64 are
 #                     unpacked (dpkg -x); otherwise they are fetched with apt-get
@@ -27,7 +28,7 @@ out=$target/bench
 server_core=${SERVER_CORE:-0}
 load_core=${LOAD_CORE:-1}
 rounds=3 seconds=2 idle=1000 callgrind_requests=2000
-build=1 check=0 loop=
+build=1 check=0 loop= only_instructions=0
 
 for option in "$@"; do
 	case $option in
@@ -35,6 +36,7 @@ for option in "$@"; do
 	--check) check=1 ;;
 	--no-build) build=0 ;;
 	--poll) loop=--poll ;;
+	--instructions) only_instructions=1 ;;
 	*) sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; exit 2 ;;
 	esac
 done
@@ -101,7 +103,9 @@ compile() {
 compile ferrows "$repo/include" "$target/release/libwebsockets.so"
 servers=(ferrows)
 
-if root=${DEBIAN_LWS_ROOT:-$(fetch_debian_lws)} && [ -n "$root" ]; then
+if [ $only_instructions = 1 ]; then
+	:
+elif root=${DEBIAN_LWS_ROOT:-$(fetch_debian_lws)} && [ -n "$root" ]; then
 	library=$(find "$root/usr/lib" -name 'libwebsockets.so.19*' | head -n 1)
 	compile lws "$root/usr/include" "$(realpath "$library")"
 	servers+=(lws)
@@ -291,6 +295,13 @@ instructions_per_request() {
 median() { sort -g | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'; }
 
 # --- the run ----------------------------------------------------------------
+
+if [ $only_instructions = 1 ]; then
+	for streams in 16 1; do
+		echo "instructions per request, $streams at a time: $(instructions_per_request ferrows $streams)"
+	done
+	exit
+fi
 
 declare -A tls_of plain_of pid_of plain_pid_of rate cpu failed result
 for server in "${servers[@]}"; do

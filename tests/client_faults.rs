@@ -1405,12 +1405,15 @@ fn bad_h2_answers_do_not_harm_the_next() {
 
 #[test]
 fn a_server_that_overflows_its_window_is_cut_off() {
+    /// What the client announces for a stream.
+    const WINDOW: usize = 8 * 1024 * 1024;
+    const FRAME: usize = 16_384;
     let (port, refusal) = serve(|listener| {
         let mut peer = accept_h2(listener, &[])?;
         next_request(&mut peer)?;
         peer.send(h2_head(1, 0, &[]));
-        let frame = h2::frame(h2::DATA, 0, 1, &[b'x'; 16_384]);
-        for _ in 0..65 {
+        let frame = h2::frame(h2::DATA, 0, 1, &[b'x'; FRAME]);
+        for _ in 0..=WINDOW / FRAME {
             peer.send(&frame);
         }
         let refusal = peer.refusal(1);
@@ -1423,7 +1426,7 @@ fn a_server_that_overflows_its_window_is_cut_off() {
     let refusal = refusal.recv_timeout(DEADLINE).expect("the client refuses");
     assert_eq!(refusal, Some((h2::RST_STREAM, h2::FLOW_CONTROL_ERROR)));
     client.running.tell("grant id=1");
-    client.expect(1, "overflow", Within(65 * 16_384));
+    client.expect(1, "overflow", Within((WINDOW + FRAME) as u64));
     client.settle_and_finish();
 }
 

@@ -196,10 +196,10 @@ fn the_first_poll_sends_preface_and_settings() {
         })
         .collect();
     // No push; window, frame and header list as announced.
-    assert_eq!(settings, [(2, 0), (4, 1 << 20), (5, 1 << 16), (6, 1 << 14)]);
+    assert_eq!(settings, [(2, 0), (4, 8 << 20), (5, 1 << 16), (6, 1 << 14)]);
     // The connection's window goes from 65535 to what the settings say.
     assert_eq!(frames[1].kind, raw::WINDOW_UPDATE);
-    assert_eq!(frames[1].payload, (4 * (1 << 20) - 65_535_u32).to_be_bytes());
+    assert_eq!(frames[1].payload, ((16 << 20) - 65_535_u32).to_be_bytes());
     assert_eq!(frames.len(), 2);
 }
 
@@ -324,7 +324,9 @@ fn a_server_may_take_no_streams_for_a_while() {
 
 #[test]
 fn downloads_follow_the_credit() {
-    let mut pair = Pair::connected();
+    let settings = H2ClientSettings { initial_window: 1 << 20, ..H2ClientSettings::default() };
+    let mut pair = Pair::new(&settings, &H2Settings::default());
+    pair.settle();
     let (mut stream, waker, mut server) = pair.exchange(get("/"), true);
     server.send_headers(&head(200, &[("content-length", "3000000")]), false).unwrap();
     let body = pattern(1, 3_000_000);
