@@ -5,3 +5,4 @@ pub mod h1;
 pub mod h2;
 pub mod http;
 pub mod tls;
+pub mod ws;
