@@ -1689,6 +1689,7 @@ struct lws_context;
 struct lws_vhost;
 struct lws_attach_item;
 struct lws_system_blob;
+struct lws_ring;
 struct lwsac;
 struct lws_sequencer;
 struct lws_metric_pub;
@@ -1759,6 +1760,9 @@ struct lws_context;
 
 /// A metric; not provided.
 struct lws_metric_pub;
+
+/// A ring buffer with one head and any number of tails, of `lws_ring_create()`.
+struct lws_ring;
 
 /// A sequencer; not provided.
 struct lws_sequencer;
@@ -3917,6 +3921,112 @@ int lws_retry_sul_schedule_retry_wsi(struct lws *wsi,
 /// `wsi` is NULL or a wsi of a live context; `us_interval_in_out` is NULL or valid. Service thread only.
 int lws_http_check_retry_after(struct lws *wsi, lws_usec_t *us_interval_in_out);
 
+/// Creates a ring buffer with places for `count` elements of `element_len` bytes, of which it can hold
+/// `count - 1`.
+///
+/// `destroy_element`, unless it is NULL, is called with each element that leaves the ring: once the oldest tail has
+/// gone past it, and, of those that are still there, when the ring is destroyed. It frees what the element points
+/// to. It may look at the ring, but not destroy it.
+///
+/// The ring belongs to the caller, who frees it with `lws_ring_destroy()`. It is of no context, and has no lock:
+/// threads that share one must keep each other out.
+///
+/// Returns NULL if `element_len` or `count` is 0, there are 4 GiB or more of elements, or no memory for them.
+struct lws_ring *lws_ring_create(size_t element_len, size_t count, void (*destroy_element)(void *element));
+
+/// Frees a ring buffer, after `destroy_element` was called for each element in it. NULL is ignored.
+///
+/// The caller guarantees:
+/// `ring` is NULL or of `lws_ring_create()`; it is not used again.
+void lws_ring_destroy(struct lws_ring *ring);
+
+/// How many more elements the ring can take; 0 for NULL.
+///
+/// A ring whose elements are single bytes may say 0 when there is room for one.
+///
+/// The caller guarantees:
+/// `ring` is NULL or valid.
+size_t lws_ring_get_count_free_elements(struct lws_ring *ring);
+
+/// How many elements are there for the consumer with this `tail`; with NULL, for the only one. 0 if `ring` is NULL.
+///
+/// The caller guarantees:
+/// `ring` is NULL or valid; `tail` is NULL or readable.
+size_t lws_ring_get_count_waiting_elements(struct lws_ring *ring, uint32_t *tail);
+
+/// Copies up to `max_count` elements from `src` into the ring: as many as there is room for.
+///
+/// Returns how many. What these own belongs to the ring from then on, of the others still to the caller. 0 if a
+/// pointer is NULL.
+///
+/// The caller guarantees:
+/// `ring` is NULL or valid; `src` is NULL or has `max_count` elements.
+size_t lws_ring_insert(struct lws_ring *ring, const void *src, size_t max_count);
+
+/// Moves `tail` past up to `max_count` elements, as many as there are, after they have been copied to `dest`.
+///
+/// With a NULL `dest` nothing is copied: that goes with `lws_ring_get_element()`. With a NULL `tail` the oldest
+/// tail is moved, and `destroy_element` called for what it leaves behind: a ring with one consumer needs no other.
+/// With several, each gives its own tail, and the slowest is told to `lws_ring_update_oldest_tail()`.
+///
+/// Returns how many; 0 if `ring` is NULL.
+///
+/// The caller guarantees:
+/// `ring` is NULL or valid; `tail` is NULL or may be changed; `dest` is NULL or has room for `max_count` elements.
+size_t lws_ring_consume(struct lws_ring *ring, uint32_t *tail, void *dest, size_t max_count);
+
+/// The element that the consumer with this `tail` reads next; with NULL, the only one.
+///
+/// It is in the ring itself, and stays until the oldest tail goes past it. `lws_ring_consume()` with a NULL `dest`
+/// is what follows.
+///
+/// Returns NULL if none waits, or `ring` is NULL.
+///
+/// The caller guarantees:
+/// `ring` is NULL or valid; `tail` is NULL or readable.
+const void *lws_ring_get_element(struct lws_ring *ring, uint32_t *tail);
+
+/// Says that no consumer needs elements before `tail` any more: `destroy_element` is called for each of them, and
+/// their places are free.
+///
+/// A ring with a `destroy_element` refuses a tail that is not one of an element in it, and logs an error. NULL is
+/// ignored.
+///
+/// The caller guarantees:
+/// `ring` is NULL or valid.
+void lws_ring_update_oldest_tail(struct lws_ring *ring, uint32_t tail);
+
+/// The oldest tail: a new consumer that starts with it gets all that is still there. 0 for NULL.
+///
+/// The caller guarantees:
+/// `ring` is NULL or valid.
+uint32_t lws_ring_get_oldest_tail(struct lws_ring *ring);
+
+/// Where bytes may be written into the ring directly, by `read()` for example: `*bytes` of them at `*start`.
+///
+/// That is up to where the ring wraps at most. `lws_ring_bump_head()` then says how many were written.
+///
+/// Returns 0; 1, and nothing is changed, if the ring is full or a pointer is NULL.
+///
+/// The caller guarantees:
+/// The pointers are NULL or valid.
+int lws_ring_next_linear_insert_range(struct lws_ring *ring, void **start, size_t *bytes);
+
+/// Says that `bytes` were written where `lws_ring_next_linear_insert_range()` showed: they are inserted, whole
+/// elements or not.
+///
+/// More than there is room for is refused, with an error in the log. NULL is ignored.
+///
+/// The caller guarantees:
+/// `ring` is NULL or valid.
+void lws_ring_bump_head(struct lws_ring *ring, size_t bytes);
+
+/// Logs at NOTICE what the ring is, and what waits for the consumer with this `tail`; with NULL, for the only one.
+///
+/// The caller guarantees:
+/// `ring` is NULL or valid; `tail` is NULL or readable.
+void lws_ring_dump(struct lws_ring *ring, uint32_t *tail);
+
 /// Writes `u` to the 2 bytes at `b`, the most significant first. NULL is ignored.
 ///
 /// The caller guarantees:
@@ -5145,6 +5255,35 @@ int lws_open(const char *__file, int __oflag, ...);
 /* Singly linked lists: the structure of type T whose member M an element P points to; the next element. */
 #define lws_list_ptr_container(P, T, M) ((T *)((char *)(P) - offsetof(T, M)))
 #define lws_list_ptr_advance(_lp) _lp = *((void **)_lp)
+
+/*
+ * Consumes elements of a ring with several consumers, and tells the ring when the slowest of them has gone on: the
+ * consumer *ptail takes count elements; the consumers are the structures of the type in the list that starts with
+ * head and is linked by member next, and their tails are member tail.
+ */
+#define lws_ring_consume_and_update_oldest_tail(ring_, type_, ptail_, count_, head_, tail_, next_) \
+    { \
+        int lws_was_oldest_ = lws_ring_get_oldest_tail(ring_) == *(ptail_); \
+        lws_ring_consume(ring_, ptail_, NULL, count_); \
+        if (lws_was_oldest_) { \
+            size_t lws_most_ = 0, lws_waiting_; \
+            uint32_t lws_oldest_ = *(ptail_); \
+            lws_start_foreach_llp(type_ **, lws_it_, head_) { \
+                lws_waiting_ = lws_ring_get_count_waiting_elements(ring_, &(*lws_it_)->tail_); \
+                if (lws_waiting_ >= lws_most_) { \
+                    lws_most_ = lws_waiting_; \
+                    lws_oldest_ = (*lws_it_)->tail_; \
+                } \
+            } lws_end_foreach_llp(lws_it_, next_); \
+            lws_ring_update_oldest_tail(ring_, lws_oldest_); \
+        } \
+    }
+/* The same for a ring with one consumer, who keeps its tail: *ptail takes count elements. */
+#define lws_ring_consume_single_tail(ring_, ptail_, count_) \
+    { \
+        lws_ring_consume(ring_, ptail_, NULL, count_); \
+        lws_ring_update_oldest_tail(ring_, *(ptail_)); \
+    }
 
 /* The list that a node is in, or NULL. */
 static LWS_INLINE const struct lws_dll2_owner *lws_dll2_owner(const struct lws_dll2 *d)

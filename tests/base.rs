@@ -75,6 +75,11 @@ fn lists_are_ordered_as_by_lws() {
 }
 
 #[test]
+fn rings_turn_as_in_lws() {
+    assert_prints("base_ring", [], "ring.txt");
+}
+
+#[test]
 fn addresses_are_read_and_written_as_by_lws() {
     assert_prints("base_address", [], "address.txt");
 }

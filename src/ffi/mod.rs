@@ -27,6 +27,7 @@ pub mod log;
 pub mod purify;
 pub mod pvo;
 pub mod retry;
+pub mod ring;
 pub mod serialize;
 pub mod service;
 pub mod state;

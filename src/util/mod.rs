@@ -7,5 +7,6 @@ pub(crate) mod counting;
 pub mod dll2;
 pub mod local_time;
 pub mod log;
+pub mod ring;
 pub mod slots;
 pub mod zeroed;

@@ -16,6 +16,16 @@ impl Zeroed {
         Self { words: vec![Cell::new(0); len.div_ceil(size_of::<u128>())].into_boxed_slice(), len }
     }
 
+    /// `len` zero bytes, or `None` if there is no memory for them: for sizes that the program chose.
+    #[must_use]
+    pub fn try_new(len: usize) -> Option<Self> {
+        let count = len.div_ceil(size_of::<u128>());
+        let mut words = Vec::new();
+        words.try_reserve_exact(count).ok()?;
+        words.resize(count, Cell::new(0));
+        Some(Self { words: words.into_boxed_slice(), len })
+    }
+
     /// The block's address; NULL when it is empty.
     #[must_use]
     pub fn as_ptr(&self) -> *mut u8 {

@@ -122,6 +122,24 @@ int usage_lists(struct item *head, lws_dll2_owner_t *owner, struct item *extra)
     return sum + (lws_dll2_owner(&extra->list) != owner) + (lws_dll2_get_tail(owner) == NULL);
 }
 
+struct reader {
+    struct reader *next;
+    uint32_t tail;
+};
+
+size_t usage_rings(struct lws_ring *ring, struct reader *readers, struct reader *self);
+size_t usage_rings(struct lws_ring *ring, struct reader *readers, struct reader *self)
+{
+    size_t waiting = lws_ring_get_count_waiting_elements(ring, &self->tail);
+
+    if (lws_ring_get_element(ring, &self->tail)) {
+        lws_ring_consume_and_update_oldest_tail(ring, struct reader, &self->tail, 1, readers, tail, next);
+    } else {
+        lws_ring_consume_single_tail(ring, &self->tail, waiting);
+    }
+    return waiting;
+}
+
 int usage_addresses(lws_sockaddr46 *sa46);
 int usage_addresses(lws_sockaddr46 *sa46)
 {

@@ -214,6 +214,35 @@ int lws_open(const char *__file, int __oflag, ...);
 #define lws_list_ptr_container(P, T, M) ((T *)((char *)(P) - offsetof(T, M)))
 #define lws_list_ptr_advance(_lp) _lp = *((void **)_lp)
 
+/*
+ * Consumes elements of a ring with several consumers, and tells the ring when the slowest of them has gone on: the
+ * consumer *ptail takes count elements; the consumers are the structures of the type in the list that starts with
+ * head and is linked by member next, and their tails are member tail.
+ */
+#define lws_ring_consume_and_update_oldest_tail(ring_, type_, ptail_, count_, head_, tail_, next_) \
+    { \
+        int lws_was_oldest_ = lws_ring_get_oldest_tail(ring_) == *(ptail_); \
+        lws_ring_consume(ring_, ptail_, NULL, count_); \
+        if (lws_was_oldest_) { \
+            size_t lws_most_ = 0, lws_waiting_; \
+            uint32_t lws_oldest_ = *(ptail_); \
+            lws_start_foreach_llp(type_ **, lws_it_, head_) { \
+                lws_waiting_ = lws_ring_get_count_waiting_elements(ring_, &(*lws_it_)->tail_); \
+                if (lws_waiting_ >= lws_most_) { \
+                    lws_most_ = lws_waiting_; \
+                    lws_oldest_ = (*lws_it_)->tail_; \
+                } \
+            } lws_end_foreach_llp(lws_it_, next_); \
+            lws_ring_update_oldest_tail(ring_, lws_oldest_); \
+        } \
+    }
+/* The same for a ring with one consumer, who keeps its tail: *ptail takes count elements. */
+#define lws_ring_consume_single_tail(ring_, ptail_, count_) \
+    { \
+        lws_ring_consume(ring_, ptail_, NULL, count_); \
+        lws_ring_update_oldest_tail(ring_, *(ptail_)); \
+    }
+
 /* The list that a node is in, or NULL. */
 static LWS_INLINE const struct lws_dll2_owner *lws_dll2_owner(const struct lws_dll2 *d)
 {

@@ -17,6 +17,8 @@ pub struct lws_vhost(#[allow(dead_code, reason = "opaque")] Opaque);
 pub struct lws_attach_item(#[allow(dead_code, reason = "opaque")] Opaque);
 /// Bytes that the parts of a program share through the context.
 pub struct lws_system_blob(#[allow(dead_code, reason = "opaque")] Opaque);
+/// A ring buffer with one head and any number of tails, of `lws_ring_create()`.
+pub struct lws_ring(#[allow(dead_code, reason = "opaque")] Opaque);
 /// A chunked allocator whose pieces are freed at once.
 pub struct lwsac(#[allow(dead_code, reason = "opaque")] Opaque);
 /// A sequencer; not provided.
