@@ -15,7 +15,7 @@ use ::http::response::Parts;
 use bytes::{Bytes, BytesMut};
 
 use super::ping::Pinger;
-use super::pipe::{MemIo, Pipe};
+use super::pipe::{Gate, MemIo, Pipe};
 use super::sender::Sender;
 use super::wake::{StreamWaker, WakeQueue};
 use super::{Received, STREAM_BUFFER, SendError, is_orderly};
@@ -114,7 +114,7 @@ impl H2Client {
     /// A connection on which nothing has been sent. Output collects in buffers from `spares`.
     #[must_use]
     pub fn new(settings: &H2ClientSettings, spares: &Spares) -> Self {
-        let pipe = Rc::new(RefCell::new(Pipe::new(spares, None)));
+        let pipe = Rc::new(RefCell::new(Pipe::new(spares, Gate::open())));
         let mut builder = Builder::new();
         builder
             .enable_push(false)

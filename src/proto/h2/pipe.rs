@@ -19,26 +19,24 @@ pub(super) struct Pipe {
     pub(super) inbound: BytesMut,
     pub(super) outbound: ByteQueue,
     pub(super) eof: bool,
-    /// What the h2 crate may have of `inbound`; all when there is none.
-    pub(super) gate: Option<Gate>,
+    /// What the h2 crate may have of `inbound`.
+    gate: Gate,
 }
 
 impl Pipe {
-    pub(super) fn new(spares: &Spares, gate: Option<Gate>) -> Self {
+    pub(super) fn new(spares: &Spares, gate: Gate) -> Self {
         Self { inbound: BytesMut::new(), outbound: ByteQueue::new(spares), eof: false, gate }
     }
 
     /// Lets so many more heads pass the gate.
     pub(super) fn open_gate(&mut self, heads: usize) {
-        if let Some(gate) = &mut self.gate {
-            gate.heads = heads;
-            gate.holds = false;
-        }
+        self.gate.heads = heads;
+        self.gate.holds = false;
     }
 
     /// Whether a head was held back since the gate was opened.
     pub(super) fn gate_holds(&self) -> bool {
-        self.gate.as_ref().is_some_and(|gate| gate.holds)
+        self.gate.holds
     }
 }
 
@@ -47,6 +45,9 @@ impl Pipe {
 /// The h2 crate takes in all that it can read before it gives a request out. When many come at once, so many of each of
 /// its allocations live at the same time that the allocator's quick lists are exhausted; one by one, each request finds
 /// the memory that the one before has left.
+///
+/// And it takes out SETTINGS acknowledgements that acknowledge nothing: libwebsockets acknowledges our acknowledgement, too.
+/// No rule forbids it (RFC 9113 §6.5.3), but the h2 crate ends the connection.
 pub(super) struct Gate {
     /// Bytes of frames that are on their way through, from the start of what is inbound.
     passing: usize,
@@ -54,20 +55,29 @@ pub(super) struct Gate {
     heads: usize,
     /// A head was held back.
     holds: bool,
+    /// The peer has acknowledged our SETTINGS, of which there is one frame.
+    acknowledged: bool,
 }
 
 impl Gate {
     const FRAME_HEADER: usize = 9;
     const HEADERS: u8 = 1;
     const RST_STREAM: u8 = 3;
+    const SETTINGS: u8 = 4;
+    const ACK: u8 = 1;
 
     /// A closed one, on a connection from its preface on.
     pub(super) fn new() -> Self {
-        Self { passing: super::PREFACE.len(), heads: 0, holds: false }
+        Self { passing: super::PREFACE.len(), heads: 0, ..Self::open() }
+    }
+
+    /// One that lets any number of heads through, on a connection that begins with a frame.
+    pub(super) fn open() -> Self {
+        Self { passing: 0, heads: usize::MAX, holds: false, acknowledged: false }
     }
 
     /// How many of the first bytes may pass. A frame of which not even the header is complete waits for it.
-    fn passable(&mut self, inbound: &[u8]) -> usize {
+    fn passable(&mut self, inbound: &mut BytesMut) -> usize {
         while let Some(header) =
             inbound.get(self.passing..).and_then(<[u8]>::first_chunk::<{ Self::FRAME_HEADER }>)
         {
@@ -77,6 +87,17 @@ impl Gate {
                     break;
                 }
                 Self::HEADERS => self.heads -= 1,
+                Self::SETTINGS if Self::is_acknowledgement(header) => {
+                    if self.acknowledged && self.passing > 0 {
+                        // It is taken out when what is before it has passed.
+                        break;
+                    }
+                    if self.acknowledged {
+                        inbound.advance(Self::FRAME_HEADER);
+                        continue;
+                    }
+                    self.acknowledged = true;
+                }
                 // The h2 crate must see how many requests are reset before they are taken: too many are an attack.
                 Self::RST_STREAM => self.heads = usize::MAX,
                 _ => {}
@@ -86,6 +107,11 @@ impl Gate {
         }
         self.passing.min(inbound.len())
     }
+
+    /// Whether this header of a SETTINGS frame is all of an acknowledgement.
+    fn is_acknowledgement(header: &[u8; Self::FRAME_HEADER]) -> bool {
+        *header == [0, 0, 0, Self::SETTINGS, Self::ACK, 0, 0, 0, 0]
+    }
 }
 
 /// The h2 crate's side of the pipe.
@@ -94,17 +120,19 @@ pub(super) struct MemIo(pub(super) Rc<RefCell<Pipe>>);
 impl AsyncRead for MemIo {
     fn poll_read(self: Pin<&mut Self>, _cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let Pipe { inbound, gate, eof, .. } = &mut *self.0.borrow_mut();
-        let passable = match gate {
-            Some(gate) if !*eof => gate.passable(inbound),
-            _ => inbound.len(),
+        if *eof {
+            gate.heads = usize::MAX;
+        }
+        let passable = match gate.passable(inbound) {
+            // The beginning of a frame that will never be whole.
+            0 if *eof => inbound.len(),
+            passable => passable,
         };
         let n = passable.min(buf.remaining());
         if n == 0 && !*eof {
             return Poll::Pending;
         }
-        if let Some(gate) = gate {
-            gate.passing = gate.passing.saturating_sub(n);
-        }
+        gate.passing = gate.passing.saturating_sub(n);
         buf.put_slice(&inbound[..n]);
         inbound.advance(n);
         Poll::Ready(Ok(()))
@@ -166,7 +194,7 @@ mod tests {
     }
 
     fn gated(frames: &[Vec<u8>]) -> Rc<RefCell<Pipe>> {
-        let mut pipe = Pipe::new(&Spares::default(), Some(Gate::new()));
+        let mut pipe = Pipe::new(&Spares::default(), Gate::new());
         pipe.inbound.extend_from_slice(crate::proto::h2::PREFACE);
         pipe.inbound.extend_from_slice(&frames.concat());
         Rc::new(RefCell::new(pipe))
@@ -174,16 +202,21 @@ mod tests {
 
     /// All that can be read, in pieces of `step` bytes.
     fn read(pipe: &Rc<RefCell<Pipe>>, step: usize) -> usize {
-        let mut total = 0;
+        let mut all = Vec::new();
+        take(pipe, step, &mut all);
+        all.len()
+    }
+
+    fn take(pipe: &Rc<RefCell<Pipe>>, step: usize, all: &mut Vec<u8>) {
         loop {
             let mut room = vec![0; step];
             let mut buf = ReadBuf::new(&mut room);
             let mut cx = Context::from_waker(Waker::noop());
             let read = Pin::new(&mut MemIo(Rc::clone(pipe))).poll_read(&mut cx, &mut buf);
             if read.is_pending() || buf.filled().is_empty() {
-                return total;
+                return;
             }
-            total += buf.filled().len();
+            all.extend_from_slice(buf.filled());
         }
     }
 
@@ -208,6 +241,31 @@ mod tests {
                 sizes,
                 [(preface + 17, true), (29 + 59, true), (0, true), (10 + 17, false), (0, false)]
             );
+        }
+    }
+
+    #[test]
+    fn one_acknowledgement_passes() {
+        const ACK: [u8; Gate::FRAME_HEADER] = [0, 0, 0, Gate::SETTINGS, Gate::ACK, 0, 0, 0, 0];
+        // Look like one, and are none: of a stream, of a PING, SETTINGS themselves; and what is inside of DATA.
+        let others =
+            [[0, 0, 0, 4, 1, 0, 0, 0, 1], [0, 0, 0, 6, 1, 0, 0, 0, 0], [0, 0, 0, 4, 0, 0, 0, 0, 0]].concat();
+        let data = [&[0, 0, 9, 0, 0, 0, 0, 0, 1][..], &ACK].concat();
+        let good = [&frame(PING, 8)[..], &ACK, &data, &others, &frame(DATA, 3)].concat();
+        let mut sent = good.clone();
+        for at in [good.len(), good.len() - 12, 17 + Gate::FRAME_HEADER] {
+            sent.splice(at..at, [ACK, ACK].concat());
+        }
+        for piece in (1..40).chain([sent.len()]) {
+            for step in [1, 7, 9, 30, 1000] {
+                let pipe = Rc::new(RefCell::new(Pipe::new(&Spares::default(), Gate::open())));
+                let mut passed = Vec::new();
+                for piece in sent.chunks(piece) {
+                    pipe.borrow_mut().inbound.extend_from_slice(piece);
+                    take(&pipe, step, &mut passed);
+                }
+                assert_eq!(passed, good, "{piece} at a time, read {step} at a time");
+            }
         }
     }
 

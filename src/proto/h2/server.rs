@@ -82,7 +82,7 @@ impl H2Server {
     /// output collects in buffers from `spares`.
     #[must_use]
     pub fn new(settings: &H2Settings, limits: HeaderLimits, spares: &Spares) -> Self {
-        let pipe = Rc::new(RefCell::new(Pipe::new(spares, Some(Gate::new()))));
+        let pipe = Rc::new(RefCell::new(Pipe::new(spares, Gate::new())));
         let mut builder = Builder::new();
         builder
             .max_concurrent_streams(settings.max_concurrent_streams)
