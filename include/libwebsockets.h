@@ -4727,13 +4727,14 @@ lws_sockfd_type lws_get_socket_fd(struct lws *wsi);
 /// `wsi` is NULL or a wsi of a live context. Service thread only.
 struct lws *lws_get_network_wsi(struct lws *wsi);
 
-/// The wsi above this one: the connection of a stream; NULL when there is none.
+/// The wsi that the program has put above this one (`parent_wsi` of `lws_client_connect_info`), which closes when that one
+/// does; NULL when there is none.
 ///
 /// The caller guarantees:
 /// `wsi` is NULL or a wsi of a live context. Service thread only.
 struct lws *lws_get_parent(const struct lws *wsi);
 
-/// The wsi below this one; NULL when there is none.
+/// The youngest of the wsi that the program has put below this one; NULL when there is none.
 ///
 /// The caller guarantees:
 /// `wsi` is NULL or a wsi of a live context. Service thread only.

@@ -4,7 +4,7 @@
 //! loop's ops return, everything a wsi holds is given back here, once, in one order.
 
 use super::context::{Context, Ending};
-use super::dispatch::Arg;
+use super::dispatch::{Arg, Call};
 use super::ledger::Kind;
 use super::reason::Reason;
 use super::wsi::{Role, Wsi};
@@ -61,10 +61,16 @@ impl Context {
         }
     }
 
+    /// Whether the driver of the wsi, or of a child that closes with it, is on the stack.
+    fn is_driven(&self, wsi: &Wsi) -> bool {
+        wsi.driving.get()
+            || wsi.children.borrow().iter().any(|&id| self.wsi(id).is_some_and(|child| self.is_driven(child)))
+    }
+
     /// The next one due; a connection whose driver is on the stack stays until that returns.
     fn next_closing(&self) -> Option<Id> {
         let mut closing = self.closing.borrow_mut();
-        let at = closing.iter().position(|&id| self.wsi(id).is_none_or(|wsi| !wsi.driving.get()))?;
+        let at = closing.iter().position(|&id| self.wsi(id).is_none_or(|wsi| !self.is_driven(wsi)))?;
         closing.remove(at)
     }
 
@@ -77,6 +83,12 @@ impl Context {
     /// Takes a wsi down: callbacks in the recorded order, then the loop, the descriptor, the memory.
     fn finish_close(&self, wsi: &Wsi) {
         let _retried = OnPanic(self, || self.closing.borrow_mut().push_back(wsi.id()));
+        // The program has made them depend on this one.
+        let children = wsi.children.take();
+        for child in children.into_iter().rev().filter_map(|id| self.wsi(id)) {
+            child.begin_close();
+            self.finish_close(child);
+        }
         match wsi.role.get() {
             Role::Connection => {
                 if let Some(client) = wsi.client() {
@@ -113,6 +125,7 @@ impl Context {
                 self.dispatch(wsi, closed, Arg::Null);
             }
         }
+        self.tell_elder(wsi);
         if !wsi.is_stream() {
             let now = self.now();
             wsi.with_fd(|fd| wsi.with_net(|net| net.last_words(fd, now)));
@@ -123,6 +136,24 @@ impl Context {
             self.dispatch_as(wsi, 0, Reason::WsiDestroy, Arg::Null);
         }
         self.discard(wsi);
+    }
+
+    /// Tells the protocol of the wsi above `wsi`, in the program's own hierarchy, that this one ends.
+    fn tell_elder(&self, wsi: &Wsi) {
+        let Some(elder) = wsi.elder.get().and_then(|id| self.wsi(id)) else { return };
+        let (user, index, vhost) = (elder.user.get(), elder.protocol.get(), elder.vhost());
+        if let Some(protocol) = vhost.as_ref().and_then(|vhost| vhost.protocols.get(index)) {
+            let call = Call { wsi, reason: Reason::ChildClosing, user, arg: Arg::Wsi(wsi) };
+            self.outside(|| protocol.callback.call(&call));
+        }
+        self.leave_elder(wsi);
+    }
+
+    /// Takes `wsi` out of the program's hierarchy; the one above it.
+    pub(super) fn leave_elder(&self, wsi: &Wsi) -> Option<&Wsi> {
+        let elder = wsi.elder.take().and_then(|id| self.wsi(id))?;
+        elder.children.borrow_mut().retain(|&id| id != wsi.id());
+        Some(elder)
     }
 
     /// Gives back everything a wsi holds that no callback needs to hear of.

@@ -25,6 +25,8 @@ pub enum Arg<'a> {
     Text(&'a CStr),
     /// `in` is the number itself: a file descriptor.
     Fd(i32),
+    /// `in` is a wsi.
+    Wsi(&'a Wsi),
     /// `in` is a pointer of the program's own, passed through.
     Opaque(UserPtr),
     /// `in` describes a change of one fd's poll events.

@@ -82,6 +82,8 @@ pub struct Transaction {
     pub head_only: Cell<bool>,
     /// The program must be told `HTTP_BODY(NULL, 0)`: an explicit content-length of 0.
     pub empty_body: Cell<bool>,
+    /// The request needs no body, but its client does not end it, and may never.
+    pub never_ends: Cell<bool>,
     /// The client waits for `100 Continue`.
     pub expects_continue: Cell<bool>,
     /// The answer's headers have been written.
@@ -117,6 +119,7 @@ impl Transaction {
         self.keep_alive.set(false);
         self.head_only.set(false);
         self.empty_body.set(false);
+        self.never_ends.set(false);
         self.expects_continue.set(false);
         self.headers_sent.set(false);
         self.head.borrow_mut().clear();
@@ -165,8 +168,12 @@ pub struct Wsi {
     pub opaque: Cell<UserPtr>,
     /// `lws_set_opaque_parent_data`.
     pub opaque_parent: Cell<UserPtr>,
-    /// The connection of a stream; the program's own hierarchy otherwise.
+    /// The connection of a stream; for whom an attempt to connect is made.
     pub parent: Cell<Option<Id>>,
+    /// The wsi that the program has put above it (`lws_client_connect_info.parent_wsi`).
+    pub elder: Cell<Option<Id>>,
+    /// Those that the program has put below it, youngest last.
+    pub children: RefCell<Vec<Id>>,
     /// WSI_CREATE has been raised: WSI_DESTROY is due.
     pub announced: Cell<bool>,
     /// When to try again after it has failed, when that is not its vhost's policy.
@@ -229,6 +236,8 @@ impl Wsi {
         self.opaque.set(std::ptr::null_mut());
         self.opaque_parent.set(std::ptr::null_mut());
         self.parent.set(None);
+        self.elder.set(None);
+        self.children.take();
         self.announced.set(false);
         self.retry.take();
         self.deadlines.reset();
@@ -363,6 +372,12 @@ impl Wsi {
         heir.opaque.set(self.opaque.get());
         heir.retry.replace(self.retry.borrow().clone());
         heir.http.bound.set(self.http.bound.replace(false));
+    }
+
+    /// Puts it below `elder`.
+    pub fn become_child_of(&self, elder: &Self) {
+        self.elder.set(Some(elder.id()));
+        elder.children.borrow_mut().push(self.id());
     }
 
     /// Whether it has session memory.

@@ -39,6 +39,7 @@ impl Callback for CCallback {
             Arg::Bytes(bytes) => self.invoke(call, user, bytes.as_ptr().cast_mut().cast(), bytes.len()),
             Arg::Text(text) => self.invoke(call, user, text.as_ptr().cast_mut().cast(), text.count_bytes()),
             Arg::Fd(fd) => self.invoke(call, user, fd_as_pointer(fd), 0),
+            Arg::Wsi(wsi) => self.invoke(call, user, wsi_ptr(wsi).cast(), 0),
             Arg::Opaque(pointer) => self.invoke(call, user, pointer.cast(), 0),
             Arg::Poll { fd, events, before } => {
                 let args = lws_pollargs { fd, events: events.into(), prev_events: before.into() };

@@ -35,7 +35,8 @@ pub(super) fn network<'a>(wsi: &'a Wsi, cx: &'a crate::engine::context::Context)
     if wsi.is_stream() { cx.wsi(wsi.parent.get()?) } else { Some(wsi) }
 }
 
-/// The wsi above this one: the connection of a stream; NULL when there is none.
+/// The wsi that the program has put above this one (`parent_wsi` of `lws_client_connect_info`), which closes when that one
+/// does; NULL when there is none.
 ///
 /// # Safety
 /// `wsi` is NULL or a wsi of a live context. Service thread only.
@@ -44,11 +45,11 @@ pub unsafe extern "C" fn lws_get_parent(wsi: *const lws) -> *mut lws {
     guard(null_mut(), || {
         // SAFETY: the caller's promise.
         let Some((wsi, cx)) = (unsafe { wsi_cx(wsi) }) else { return null_mut() };
-        wsi.parent.get().and_then(|id| cx.wsi(id)).filter(|_| !wsi.is_stream()).map_or(null_mut(), wsi_ptr)
+        wsi.elder.get().and_then(|id| cx.wsi(id)).map_or(null_mut(), wsi_ptr)
     })
 }
 
-/// The wsi below this one; NULL when there is none.
+/// The youngest of the wsi that the program has put below this one; NULL when there is none.
 ///
 /// # Safety
 /// `wsi` is NULL or a wsi of a live context. Service thread only.
@@ -57,13 +58,8 @@ pub unsafe extern "C" fn lws_get_child(wsi: *const lws) -> *mut lws {
     guard(null_mut(), || {
         // SAFETY: the caller's promise.
         let Some((wsi, cx)) = (unsafe { wsi_cx(wsi) }) else { return null_mut() };
-        let id = wsi.id();
-        let child = cx
-            .all_wsi()
-            .into_iter()
-            .filter_map(|id| cx.wsi(id))
-            .find(|child| !child.is_stream() && child.parent.get() == Some(id));
-        child.map_or(null_mut(), wsi_ptr)
+        let child = wsi.children.borrow().last().copied();
+        child.and_then(|id| cx.wsi(id)).map_or(null_mut(), wsi_ptr)
     })
 }
 

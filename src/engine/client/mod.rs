@@ -204,8 +204,6 @@ pub struct Client {
     redirects: Cell<u32>,
     /// It was asked again, on another connection, after the first was lost.
     retried: Cell<bool>,
-    /// The parent in the program's hierarchy, while it is a stream.
-    parent: Cell<Option<Id>>,
     /// The program has a body to send (`lws_client_http_body_pending`).
     pub body_pending: Cell<bool>,
     /// The body is framed in chunks, because nobody said how long it is.
@@ -255,7 +253,6 @@ impl Client {
             redirected_to_get: Cell::default(),
             redirects: Cell::default(),
             retried: Cell::default(),
-            parent: Cell::default(),
             body_pending: Cell::default(),
             chunked: Cell::default(),
             boundary: RefCell::default(),
@@ -309,7 +306,9 @@ impl Context {
         wsi.protocol.set(info.protocol);
         wsi.user.set(info.user);
         wsi.opaque.set(info.opaque);
-        wsi.parent.set(info.parent);
+        if let Some(elder) = info.parent.and_then(|id| self.wsi(id)) {
+            wsi.become_child_of(elder);
+        }
         wsi.retry.replace(info.retry);
         seat(Some(wsi));
         if self.bind_client_protocol(wsi) && !self.join_connection(wsi, &client) {
@@ -331,7 +330,7 @@ impl Context {
         connecting
     }
 
-    fn bind_client_protocol(&self, wsi: &Wsi) -> bool {
+    pub(super) fn bind_client_protocol(&self, wsi: &Wsi) -> bool {
         self.ensure_session(wsi);
         wsi.http.bound.set(true);
         let taken = self.dispatch(wsi, Reason::ClientHttpBindProtocol, Arg::Null) == 0;

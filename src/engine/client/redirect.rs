@@ -91,7 +91,7 @@ impl Context {
             self.leave_connection(wsi);
             self.ledger.freed(Kind::H2Stream, 0);
             wsi.role.set(Role::Connection);
-            wsi.parent.set(client.parent.get());
+            wsi.parent.set(None);
         } else {
             self.leave_shared(wsi, client);
             let now = self.now();

@@ -145,12 +145,14 @@ impl Context {
         of_stream.redirected_to_get.set(client.redirected_to_get.get());
         of_stream.body_pending.set(client.body_pending.get());
         of_stream.measured.replace(client.measured.take());
-        of_stream.parent.set(wsi.parent.take());
         stream.set_client(Some(Rc::clone(&of_stream)));
         stream.bind_vhost(wsi.vhost());
         stream.protocol.set(wsi.protocol.get());
         stream.retry.replace(wsi.retry.borrow().clone());
         wsi.move_session_to(stream);
+        if let Some(elder) = self.leave_elder(wsi) {
+            stream.become_child_of(elder);
+        }
         self.make_stream(wsi, stream);
         client.queue.borrow_mut().push_front(stream.id());
         of_stream.leader.set(Some(wsi.id()));
@@ -178,7 +180,6 @@ impl Context {
             };
             waiter.leader.set(None);
             if !wsi.is_stream() {
-                waiter.parent.set(wsi.parent.take());
                 wsi.role.set(Role::Stream);
                 self.make_stream(connection, wsi);
             }
