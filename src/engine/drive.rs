@@ -16,7 +16,7 @@ use super::dispatch::Arg;
 use super::farewell::Farewell;
 use super::ledger::Kind;
 use super::reason::Reason;
-use super::timer::{SECOND, Timeout};
+use super::timer::{SECOND, Timeout, Usec};
 use super::wsi::{Phase, Role, StreamCore, Wsi};
 use crate::proto::h1;
 use crate::proto::h2::{Event, H2Server, H2Stream, Received, StreamWaker};
@@ -26,6 +26,9 @@ use crate::util::slots::Id;
 
 /// Rounds of one connection in one turn, before others get theirs.
 const ROUNDS: usize = 64;
+
+/// How long a GET that has not been ended holds back the file it asks for. Clients of libwebsockets never end theirs.
+const END_GRACE: Usec = SECOND / 10;
 
 /// Idle time of an HTTP/1 connection between requests, when the vhost does not say.
 const KEEPALIVE_H1: u64 = 5 * SECOND;
@@ -340,6 +343,11 @@ impl Context {
             stream.http.empty_body.set(
                 !has_body && table.method() == Method::Post && says(table.headers(), &CONTENT_LENGTH, "0"),
             );
+            let without_body = matches!(table.method(), Method::Get | Method::Head)
+                && !table.headers().contains_key(CONTENT_LENGTH);
+            if has_body && without_body {
+                self.set_race_deadline(stream, Some(END_GRACE));
+            }
             stream.http.expects_continue.set(has_body && says(table.headers(), &EXPECT, "100-continue"));
         }
         let joined = connection.with_net(|net| {
@@ -418,10 +426,17 @@ impl Context {
         }
     }
 
+    /// The request's end has had its time to come.
+    pub(super) fn give_up_on_end(&self, stream: &Wsi) {
+        stream.http.never_ends.set(true);
+        self.mark_ready(stream);
+    }
+
     /// A file waits for the end of its request, unless that waits for us: an answer that ends before its request
     /// makes the protocol give the stream up, and what is wrong with the rest of the request goes unnoticed.
     fn may_produce(&self, stream: &Wsi) -> bool {
-        let early = stream.http.phase.get() == Phase::Body && !stream.http.expects_continue.get();
+        let late = stream.http.expects_continue.get() || stream.http.never_ends.get();
+        let early = stream.http.phase.get() == Phase::Body && !late;
         self.has_output_work(stream) && !(early && stream.http.file.borrow().is_some())
     }
 

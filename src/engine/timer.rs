@@ -241,7 +241,8 @@ impl Context {
         self.account_deadline(wsi, || wsi.deadlines.stall_at.set(at));
     }
 
-    /// Sets or (with `None`) ends the time after which a client tries another address beside those it is trying.
+    /// Sets or (with `None`) ends the time after which a client tries another address beside those it is trying, and a
+    /// server's stream does not wait for the end of its request any more.
     pub(super) fn set_race_deadline(&self, wsi: &Wsi, after: Option<Usec>) {
         let at = after.map_or(NEVER, |after| self.now().saturating_add(after));
         self.account_deadline(wsi, || wsi.deadlines.race_at.set(at));
@@ -317,7 +318,11 @@ impl Context {
         }
         if wsi.is_open() && deadlines.race_at.get() <= now {
             self.set_race_deadline(wsi, None);
-            self.race(wsi);
+            if wsi.is_client() {
+                self.race(wsi);
+            } else {
+                self.give_up_on_end(wsi);
+            }
         }
         if wsi.is_open() && deadlines.stall_at.get() <= now {
             self.stalled(wsi, now);
