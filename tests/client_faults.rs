@@ -1830,7 +1830,7 @@ fn callbacks_that_fail_have_a_say() {
             ("APPEND", Error("APPEND_HANDSHAKE"), Error("APPEND_HANDSHAKE")),
             ("REDIRECT", Error("redirect"), Error("redirect")),
             ("FILTER", Error("FILTER_PRE"), Error("FILTER_PRE")),
-            ("ESTABLISHED", Cut(0), Cut(0)),
+            ("ESTABLISHED", Error("refused ESTABLISHED"), Cut(0)),
             ("RECEIVE", Within(3), Within(3)),
             ("READ", Within(5), Within(5)),
             ("COMPLETED", Whole(5), Whole(5)),

@@ -474,8 +474,12 @@ static int callback_client(struct lws *wsi, enum lws_callback_reasons reason, vo
 		return result;
 	request->struck = 1;
 	printf("%d struck\n", request->id);
-	if (!strcmp(request->strike, "fail"))
+	if (!strcmp(request->strike, "fail")) {
+		/* refused, it never was */
+		if (reason == LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP)
+			request->established = 0;
 		return -1;
+	}
 	if (!strcmp(request->strike, "connect"))
 		make_request(request->then);
 	else

@@ -191,7 +191,11 @@ impl Context {
         }
         client.established.set(true);
         if self.dispatch(wsi, Reason::EstablishedClientHttp, Arg::Null) != 0 {
-            self.close(wsi);
+            if wsi.is_open() {
+                // It never was, then: the program hears of its end as of a failed connect.
+                client.established.set(false);
+            }
+            self.fail_client(wsi, "the protocol's callback refused ESTABLISHED_CLIENT_HTTP");
         }
         self.detach_ah(wsi);
     }

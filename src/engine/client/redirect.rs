@@ -28,8 +28,8 @@ impl Context {
             return false;
         };
         match self.redirected(client, status, &location) {
-            Ok((target, url)) => {
-                let shown = std::ffi::CString::new(url).unwrap_or_default();
+            Ok(target) => {
+                let shown = std::ffi::CString::new(location).unwrap_or_default();
                 if self.dispatch(wsi, Reason::ClientHttpRedirect, Arg::Numbered(&shown, status.into())) != 0 {
                     self.fail_client(wsi, "the protocol's callback refused the redirect");
                 } else if wsi.is_open() {
@@ -46,7 +46,7 @@ impl Context {
     }
 
     /// Where the redirect leads.
-    fn redirected(&self, client: &Client, status: u16, location: &[u8]) -> Result<(Target, String), String> {
+    fn redirected(&self, client: &Client, status: u16, location: &[u8]) -> Result<Target, String> {
         if client.redirects.get() == MOST_REDIRECTS {
             return Err(format!("redirected more than {MOST_REDIRECTS} times"));
         }
@@ -82,11 +82,12 @@ impl Context {
             path: url.path.clone(),
             method: if to_get { "GET".to_owned() } else { now.method.clone() },
         };
-        Ok((target, url.to_string()))
+        Ok(target)
     }
 
     /// The same wsi asks again, over a connection of its own.
     pub(super) fn ask_again(&self, wsi: &Wsi, client: &Rc<Client>) {
+        let asked = wsi.http.headers_sent.get();
         if wsi.is_stream() {
             self.leave_connection(wsi);
             self.ledger.freed(Kind::H2Stream, 0);
@@ -104,8 +105,25 @@ impl Context {
         wsi.http.reset();
         wsi.wants_write.set(false);
         client.forget_answer();
+        if asked {
+            self.rebind_client_protocol(wsi);
+        }
         if wsi.is_open() && !self.join_connection(wsi, client) {
             self.start_connecting(wsi, client);
+        }
+    }
+
+    /// A request that begins anew finds its protocol's session memory as new as the first time.
+    fn rebind_client_protocol(&self, wsi: &Wsi) {
+        if wsi.http.bound.replace(false) {
+            self.dispatch(wsi, Reason::ClientHttpDropProtocol, Arg::Null);
+        }
+        if wsi.has_session() {
+            self.drop_session(wsi);
+            wsi.user.set(std::ptr::null_mut());
+        }
+        if wsi.is_open() {
+            self.bind_client_protocol(wsi);
         }
     }
 
