@@ -22,6 +22,7 @@ struct session {
 	size_t len, received;
 	unsigned int pieces;
 	int answered;
+	enum { WHOLE, BEGUN } half;
 };
 
 static struct lws_context *context;
@@ -151,6 +152,20 @@ static int begin_answer(struct lws *wsi, struct session *session)
 	return 0;
 }
 
+/* Announces more than there is, sends that, and closes, or does nothing more. */
+static int half_way(struct lws *wsi, struct session *session)
+{
+	unsigned char buf[LWS_PRE + 2048], *start = &buf[LWS_PRE], *p = start, *end = &buf[sizeof(buf) - 1];
+
+	say(session, "%s", "ten bytes.");
+	if (lws_add_http_common_headers(wsi, 200, "text/plain", 100, &p, end) ||
+	    lws_finalize_write_http_header(wsi, start, &p, end))
+		return -1;
+	session->half = BEGUN;
+	lws_callback_on_writable(wsi);
+	return 0;
+}
+
 static int special(struct lws *wsi, const char *in, const char *www)
 {
 	unsigned char buf[LWS_PRE + 1024], *p = &buf[LWS_PRE], *end = &buf[sizeof(buf) - 1];
@@ -191,6 +206,11 @@ static int callback_http(struct lws *wsi, enum lws_callback_reasons reason, void
 			return n;
 		if (strstr(in, "none") || strstr(in, "probe"))
 			break;
+		session->half = WHOLE;
+		if (strstr(in, "halfway") || strstr(in, "stuck")) {
+			lws_strncpy(session->uri, in, sizeof(session->uri));
+			return half_way(wsi, session);
+		}
 		report(wsi, session, in, len);
 		if (lws_hdr_total_length(wsi, WSI_TOKEN_POST_URI) || lws_hdr_total_length(wsi, WSI_TOKEN_PUT_URI) ||
 		    lws_hdr_total_length(wsi, WSI_TOKEN_PATCH_URI))
@@ -218,7 +238,19 @@ static int callback_http(struct lws *wsi, enum lws_callback_reasons reason, void
 		say(session, "%s\n", "(complete)");
 		return begin_answer(wsi, session);
 
+	case LWS_CALLBACK_TIMER:
+		return -1;
+
 	case LWS_CALLBACK_HTTP_WRITEABLE:
+		if (session && session->half) {
+			if (lws_write(wsi, (unsigned char *)session->body + LWS_PRE, session->len, LWS_WRITE_HTTP) < 0)
+				return -1;
+			session->half = WHOLE;
+			/* what comes with the end of its stream, lws's client takes or throws away, as it happens */
+			if (!strstr(session->uri, "stuck"))
+				lws_set_timer_usecs(wsi, LWS_USEC_PER_SEC / 5);
+			return 0;
+		}
 		if (!session || !session->answered)
 			return 0;
 		session->answered = 0;
