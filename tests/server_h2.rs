@@ -663,6 +663,24 @@ fn a_slow_application_is_not_timed_out() {
     server.finish();
 }
 
+/// Clients of libwebsockets acknowledge the acknowledgement of their SETTINGS, and do not end a GET.
+#[test]
+fn clients_of_libwebsockets_are_served() {
+    let server = start(&[]);
+    let mut client = plain_client(&server);
+    for _ in 0..3 {
+        client.send(h2::frame(h2::SETTINGS, h2::ACK, 0, &[]));
+    }
+    for (stream, path) in [(1, "/"), (3, "/cb/dyn"), (5, "/")] {
+        let block = h2::request_block("GET", path, &[]);
+        client.send(h2::frame(h2::HEADERS, h2::END_HEADERS, stream, &block));
+        let response = client.response(stream);
+        assert_eq!((response.status, response.body.is_empty()), (Some(200), false), "{path}");
+    }
+    assert_eq!(get(&mut client, 7, "/").status, Some(200));
+    server.finish();
+}
+
 /// What a program wrote, a client sends and a frame says, with some bytes changed: whatever comes of it, the
 /// server goes on and has no error to report.
 #[test]
