@@ -27,6 +27,21 @@ fn what_is_not_honoured_is_refused() {
     assert!(refusals >= 70, "{refusals} refusals:\n{}", lines.join("\n"));
 }
 
+/// And so is every member and flag of `struct lws_client_connect_info`.
+#[test]
+fn what_a_client_asks_for_in_vain_is_refused() {
+    let mut running = Program::new(compile("client-fields")).start();
+    let status = running.wait();
+    let lines = running.stdout();
+    assert!(
+        status.success() && lines.last().is_some_and(|line| line == "client-fields: ok"),
+        "{}",
+        running.transcript()
+    );
+    let refusals = lines.iter().filter(|line| line.contains(" E: lws_client_connect_via_info: ")).count();
+    assert_eq!(refusals, 25, "{}", lines.join("\n"));
+}
+
 #[test]
 fn what_is_honoured_has_an_effect() {
     info_fields(&["effects"]);

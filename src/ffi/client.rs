@@ -27,7 +27,6 @@ const HONOURED: u32 = flag::LCCSCF_USE_SSL.c()
     | flag::LCCSCF_HTTP_X_WWW_FORM_URLENCODED.c()
     | flag::LCCSCF_HTTP_NO_FOLLOW_REDIRECT.c()
     | flag::LCCSCF_PIPELINE.c()
-    | flag::LCCSCF_MUXABLE_STREAM.c()
     | flag::LCCSCF_H2_PRIOR_KNOWLEDGE.c()
     | flag::LCCSCF_IP_LOW_LATENCY.c()
     | flag::LCCSCF_IP_HIGH_THROUGHPUT.c()
@@ -39,8 +38,9 @@ const HONOURED: u32 = flag::LCCSCF_USE_SSL.c()
 
 /// Flags that change nothing here, because what they ask for is how it always is: END_STREAM comes with the head of a request
 /// without a body, a server's window may be as large as windows can be, and what can be read is read before anything is
-/// written.
-const WITHOUT_EFFECT: u32 = flag::LCCSCF_H2_QUIRK_NGHTTP2_END_STREAM.c()
+/// written. `LCCSCF_MUXABLE_STREAM` asks for nothing, in lws either.
+const WITHOUT_EFFECT: u32 = flag::LCCSCF_MUXABLE_STREAM.c()
+    | flag::LCCSCF_H2_QUIRK_NGHTTP2_END_STREAM.c()
     | flag::LCCSCF_H2_QUIRK_OVERFLOWS_TXCR.c()
     | flag::LCCSCF_PRIORITIZE_READS.c();
 
@@ -51,7 +51,7 @@ const REFUSED: [(flag, &str, &str); 6] = [
     (
         flag::LCCSCF_WAKE_SUSPEND__VALIDITY,
         "LCCSCF_WAKE_SUSPEND__VALIDITY",
-        "connections are not probed, and timers do not wake a suspended system",
+        "timers do not wake a suspended system",
     ),
     (flag::LCCSCF_SECSTREAM_CLIENT, "LCCSCF_SECSTREAM_CLIENT", NO_SECURE_STREAMS),
     (flag::LCCSCF_SECSTREAM_PROXY_LINK, "LCCSCF_SECSTREAM_PROXY_LINK", NO_SECURE_STREAMS),
