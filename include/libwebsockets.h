@@ -4693,6 +4693,9 @@ void lws_log_prepend_vhost(struct lws_log_cx *_cx, void *obj, char **p, char *e)
 /// `LWS_WRITE_HTTP_FINAL` (its last piece: END_STREAM on HTTP/2, nothing on HTTP/1, which programs frame themselves). With
 /// `LWS_WRITE_H2_STREAM_END`, a head ends the stream. On HTTP/2 the write that completes a given content-length ends it too.
 ///
+/// On a WebSocket each call makes one frame: `LWS_WRITE_TEXT`, `LWS_WRITE_BINARY` (a message; with `LWS_WRITE_NO_FIN` it goes on
+/// as `LWS_WRITE_CONTINUATION`, whose last is written without), `LWS_WRITE_PING`, `LWS_WRITE_PONG` (at most 125 bytes).
+///
 /// The `LWS_PRE` bytes before `buf` are not used. Returns `len`; -1 when the wsi is closing, was reset, or cannot send this
 /// (the reason is logged), and for NULL: the callback should then return -1.
 ///
@@ -4714,6 +4717,74 @@ int lws_send_pipe_choked(struct lws *wsi);
 /// The caller guarantees:
 /// `wsi` is NULL or a wsi of a live context. Service thread only.
 int lws_partial_buffered(struct lws *wsi);
+
+/// Whether a message begins with the payload of this `LWS_CALLBACK_RECEIVE` or `LWS_CALLBACK_CLIENT_RECEIVE`: 1 or 0; 0 for
+/// NULL, and for what is no WebSocket.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only; meant for that callback.
+int lws_is_first_fragment(struct lws *wsi);
+
+/// Whether a message ends with the payload of this `LWS_CALLBACK_RECEIVE` or `LWS_CALLBACK_CLIENT_RECEIVE`: 1 or 0; 0 for
+/// NULL, and for what is no WebSocket.
+///
+/// The caller guarantees:
+/// As `lws_is_first_fragment()`.
+int lws_is_final_fragment(struct lws *wsi);
+
+/// Whether the message is one of bytes (1) or text (0), in the receive callbacks; 0 for NULL, and for what is no WebSocket.
+///
+/// The caller guarantees:
+/// As `lws_is_first_fragment()`.
+int lws_frame_is_binary(struct lws *wsi);
+
+/// Bytes of the frame that are still to come after the payload of this receive callback; when the message is compressed, as
+/// they are on the wire. 0 for NULL, and for what is no WebSocket.
+///
+/// The caller guarantees:
+/// As `lws_is_first_fragment()`.
+size_t lws_remaining_packet_payload(struct lws *wsi);
+
+/// The reserved bits of the frame, any of `0x70`: 0 unless an extension uses them. 0 for NULL, and for what is no WebSocket.
+///
+/// The caller guarantees:
+/// As `lws_is_first_fragment()`.
+uint8_t lws_get_reserved_bits(struct lws *wsi);
+
+/// Prepares the CLOSE: status and up to 123 bytes of text, which should be UTF-8; more are cut off. It is sent when the program
+/// ends the WebSocket by returning -1 from one of its callbacks; the peer then has 5 seconds to send its own. Without it, -1
+/// ends the connection without a CLOSE. `LWS_CLOSE_STATUS_NOSTATUS` sends an empty one.
+///
+/// `buf` may be NULL. Ignored for NULL, and for what is no WebSocket (the latter with an error in the log).
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; `buf` is NULL or has `len` bytes. Service thread only.
+void lws_close_reason(struct lws *wsi,
+                      enum lws_close_status status,
+                      uint8_t *buf,
+                      size_t len);
+
+/// Bytes of what `lws_get_close_payload()` points at: what `lws_close_reason()` prepared, on a client also what the server's
+/// CLOSE said. 0 when there is nothing, and for NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+int lws_get_close_length(struct lws *wsi);
+
+/// The status, two bytes with the high one first, and the text of the CLOSE; see `lws_get_close_length()`. Valid until the next
+/// `lws_close_reason()` or the end of the wsi. NULL for NULL, and for what is no WebSocket.
+///
+/// The caller guarantees:
+/// As `lws_get_close_length()`; the bytes are not to be written to.
+uint8_t *lws_get_close_payload(struct lws *wsi);
+
+/// The program has reason to know that the peer lives: the times of its retry policy after which a silent peer is asked, and
+/// given up, begin anew. Whatever arrives from the peer does the same by itself. Of a stream, its connection is meant. NULL is
+/// ignored.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context. Service thread only.
+void lws_validity_confirmed(struct lws *wsi);
 
 /// The wsi's own descriptor; -1 for an HTTP/2 stream, which has none, after the close, and for NULL.
 ///

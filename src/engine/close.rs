@@ -110,18 +110,18 @@ impl Context {
             self.end_sharing(wsi, client);
             self.tell_of_failure(wsi, client);
         }
+        let ends = self.ends_of(wsi);
         if wsi.http.bound.replace(false) {
-            let reason =
-                if client.is_some() { Reason::ClientHttpDropProtocol } else { Reason::HttpDropProtocol };
-            self.dispatch(wsi, reason, Arg::Null);
+            self.dispatch(wsi, ends.0, Arg::Null);
         }
         if wsi.announced.get() {
             self.stop_watching(wsi);
-            let closed = match &client {
-                None => (wsi.role.get() != Role::Listen).then_some(Reason::ClosedHttp),
-                Some(client) => client.established.get().then_some(Reason::ClosedClientHttp),
+            let is_told = match &client {
+                None => wsi.role.get() != Role::Listen,
+                Some(client) => client.established.get(),
             };
-            if let Some(closed) = closed {
+            if is_told {
+                let closed = ends.1;
                 self.dispatch(wsi, closed, Arg::Null);
             }
         }
@@ -154,6 +154,15 @@ impl Context {
         let elder = wsi.elder.take().and_then(|id| self.wsi(id))?;
         elder.children.borrow_mut().retain(|&id| id != wsi.id());
         Some(elder)
+    }
+
+    /// What the program is told when the wsi leaves its protocol, and when it is over.
+    fn ends_of(&self, wsi: &Wsi) -> (Reason, Reason) {
+        self.ends_of_ws(wsi).unwrap_or(if wsi.is_client() {
+            (Reason::ClientHttpDropProtocol, Reason::ClosedClientHttp)
+        } else {
+            (Reason::HttpDropProtocol, Reason::ClosedHttp)
+        })
     }
 
     /// Gives back everything a wsi holds that no callback needs to hear of.

@@ -43,6 +43,8 @@ pub enum Speaks {
     H1Client(Box<H1Client>),
     /// HTTP/2, from the client's side.
     H2Client(Box<H2Client>),
+    /// WebSocket, from either side; the wsi has what belongs to it.
+    Ws,
 }
 
 /// What a connection is beside its descriptor.
@@ -54,7 +56,7 @@ pub struct Net {
     pub tls_pending: bool,
     /// Above TLS.
     pub speaks: Speaks,
-    /// Plaintext received and not yet parsed (HTTP/1, or not known).
+    /// Plaintext received and not yet parsed (HTTP/1, WebSocket, or not known).
     pub rx: BytesMut,
     /// Plaintext to send (HTTP/1; HTTP/2 keeps its own).
     pub tx: ByteQueue,
@@ -197,6 +199,11 @@ impl Net {
         if let Speaks::H1(parser) = &mut self.speaks {
             parser.next_request();
         }
+    }
+
+    /// Whether it speaks WebSocket.
+    pub(super) fn is_ws(&self) -> bool {
+        matches!(self.speaks, Speaks::Ws)
     }
 
     /// Whether it speaks HTTP/2.
@@ -526,7 +533,7 @@ fn take_plain(net: &mut Net, vhost: &Vhost, fill: impl FnOnce(&mut BytesMut)) {
     match &mut net.speaks {
         Speaks::H2(h2) => h2.receive(fill),
         Speaks::H2Client(h2) => h2.receive(fill),
-        Speaks::H1(_) | Speaks::H1Client(_) => fill(&mut net.rx),
+        Speaks::H1(_) | Speaks::H1Client(_) | Speaks::Ws => fill(&mut net.rx),
         Speaks::Unknown => {
             fill(&mut net.rx);
             let seen = net.rx.len().min(PREFACE.len());

@@ -62,6 +62,15 @@ pub enum Arg<'a> {
     Handshake(&'a Cell<HeaderRoom>),
     /// `in` points at a string, `len` is a number that goes with it.
     Numbered(&'a CStr, usize),
+    /// `in` NULL, `len` a number.
+    Number(usize),
+    /// `in` points at bytes that are the program's to change.
+    Payload {
+        /// The first of them.
+        at: UserPtr,
+        /// How many there are.
+        len: usize,
+    },
 }
 
 /// The window that callbacks which add headers write in: `len` of `at..at + room` used afterwards.

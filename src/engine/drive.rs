@@ -19,7 +19,7 @@ use super::reason::Reason;
 use super::timer::{SECOND, Timeout, Usec};
 use super::wsi::{Phase, Role, StreamCore, Wsi};
 use crate::proto::h1;
-use crate::proto::h2::{Event, H2Server, H2Stream, Received, StreamWaker};
+use crate::proto::h2::{Event, H2Server, H2Stream, Received, StreamIo, StreamWaker};
 use crate::proto::http::header::HeaderTable;
 use crate::proto::http::method::Method;
 use crate::util::slots::Id;
@@ -38,7 +38,7 @@ const KEEPALIVE_H2: u64 = 31 * SECOND;
 
 /// What one round came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     /// Something happened: look again.
     Progress,
     /// Nothing to do until the peer, the program or a timer acts.
@@ -62,29 +62,37 @@ impl Context {
             self.close(wsi);
         });
         let state = wsi.with_net(|net| {
-            (net.is_h2(), matches!(net.speaks, Speaks::Unknown), net.farewell != Farewell::No)
+            let drive = match net.speaks {
+                Speaks::Unknown => Drive::Nothing,
+                Speaks::H2(_) | Speaks::H2Client(_) => Drive::H2,
+                Speaks::H1(_) | Speaks::H1Client(_) => Drive::H1,
+                Speaks::Ws => Drive::Ws,
+            };
+            if net.farewell == Farewell::No { drive } else { Drive::Farewell }
         });
         let more = match state {
             None => false,
-            Some((_, _, true)) => {
+            Some(Drive::Farewell) => {
                 self.close_gently(wsi);
                 false
             }
-            Some((is_h2, is_unknown, _)) => match &client {
-                Some(client) => self.drive_client(wsi, client),
-                None if is_unknown => false,
-                None if is_h2 => self.drive_h2(wsi),
-                None => self.drive_h1(wsi),
+            Some(Drive::Ws) => self.drive_h1(wsi),
+            Some(drive) => match (&client, drive) {
+                (Some(client), _) => self.drive_client(wsi, client),
+                (None, Drive::H2) => self.drive_h2(wsi),
+                (None, Drive::H1) => self.drive_h1(wsi),
+                (None, _) => false,
             },
         };
         wsi.driving.set(false);
         // A client that was redirected may be connecting anew.
         if wsi.is_open() && is_drivable() {
-            wsi.with_net(|net| {
+            let is_ws = wsi.with_net(|net| {
                 net.more = more;
+                net.is_ws()
             });
             self.flush(wsi);
-            if !more && client.is_none() {
+            if !more && (client.is_none() || is_ws == Some(true)) {
                 self.rest(wsi);
             }
         }
@@ -111,14 +119,20 @@ impl Context {
             }
             Some(Resting {
                 eof: net.eof && !net.is_h2(),
+                is_ws: net.is_ws(),
                 partial: !net.rx.is_empty(),
                 sending: net.pending() > 0,
                 streams: net.is_h2().then_some(net.streams.len()),
             })
         });
         match state.flatten() {
+            // The program will take what has come, in time.
+            Some(Resting { eof: true, is_ws: true, partial: true, .. }) if wsi.rx_paused.get() => {
+                self.watch_silence(wsi);
+            }
             // A peer that has gone is not waited for: what has been answered leaves, the rest ends here.
             Some(Resting { eof: true, .. }) => self.close_gently(wsi),
+            Some(Resting { is_ws: true, .. }) => self.rest_ws(wsi),
             // What is leaving is timed as output.
             Some(Resting { streams: Some(0), sending: true, .. }) => self.end_own_timeout(wsi),
             // Each time anew: a connection that is driven is not idle, the peer may be taking a long answer.
@@ -133,8 +147,8 @@ impl Context {
 
     // ---- HTTP/1 ----
 
-    /// Returns whether work is left for another turn.
-    fn drive_h1(&self, wsi: &Wsi) -> bool {
+    /// Drives HTTP/1, or the WebSocket that has come of it; whether work is left for another turn.
+    pub(super) fn drive_h1(&self, wsi: &Wsi) -> bool {
         for _ in 0..ROUNDS {
             let step = self.step_h1(wsi);
             if !wsi.is_open() {
@@ -156,9 +170,10 @@ impl Context {
     }
 
     fn step_h1(&self, wsi: &Wsi) -> Step {
-        let leaving = wsi.with_net(|net| net.farewell != Farewell::No) != Some(false);
-        if leaving {
-            return Step::Wait;
+        match wsi.with_net(|net| (net.farewell, net.is_ws())) {
+            Some((Farewell::No, false)) => {}
+            Some((Farewell::No, true)) => return self.step_ws(wsi),
+            Some(_) | None => return Step::Wait,
         }
         let phase = wsi.http.phase.get();
         if wsi.http.completed.get() && phase == Phase::Answer {
@@ -234,7 +249,11 @@ impl Context {
         wsi.http.expects_continue.set(info.expect_continue);
         wsi.http.empty_body.set(info.body == h1::BodyLength::Length(0));
         let has_body = info.body != h1::BodyLength::None;
-        self.begin_request(wsi, has_body);
+        if info.upgrade == Some(h1::Upgrade::WebSocket) {
+            self.begin_with(wsi, has_body, |wsi| self.act_on_upgrade(wsi));
+        } else {
+            self.begin_request(wsi, has_body);
+        }
     }
 
     fn rest_h1(&self, wsi: &Wsi, resting: &Resting) {
@@ -338,7 +357,9 @@ impl Context {
         self.ledger.made(Kind::H2Stream, 0);
         stream.parent.set(Some(connection.id()));
         stream.bind_vhost(Some(Rc::clone(&vhost)));
-        let has_body = h2.expects_body();
+        let is_connect = head.as_ref().is_ok_and(|table| table.protocol().is_some());
+        // What follows a CONNECT is no body.
+        let has_body = h2.expects_body() && !is_connect;
         if let Ok(table) = &head {
             stream.http.empty_body.set(
                 !has_body && table.method() == Method::Post && says(table.headers(), &CONTENT_LENGTH, "0"),
@@ -365,7 +386,11 @@ impl Context {
         match head {
             Ok(table) => {
                 self.attach_ah(stream, table);
-                self.begin_request(stream, has_body);
+                if is_connect {
+                    self.begin_with(stream, false, |stream| self.act_on_connect(stream));
+                } else {
+                    self.begin_request(stream, has_body);
+                }
             }
             Err(reject) => {
                 crate::log_info!("{}: request refused: {}", stream.tag(), reject.reason());
@@ -388,6 +413,10 @@ impl Context {
 
     fn service_stream(&self, connection: &Wsi, stream: &Wsi) {
         if !stream.is_open() {
+            return;
+        }
+        if stream.is_ws() {
+            self.service_ws_stream(connection, stream);
             return;
         }
         if stream.http.phase.get() == Phase::Body && !self.receive_stream_body(stream) {
@@ -559,9 +588,11 @@ impl Context {
 }
 
 /// What a connection has, when it comes to rest.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the connection")]
 struct Resting {
     eof: bool,
-    /// Part of a request has been received.
+    is_ws: bool,
+    /// Part of a request, or of a WebSocket's frame, has been received.
     partial: bool,
     /// Output waits in memory.
     sending: bool,
@@ -569,7 +600,19 @@ struct Resting {
     streams: Option<usize>,
 }
 
-fn is_full(wsi: &Wsi) -> bool {
+/// Which way a connection is driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drive {
+    /// It ends.
+    Farewell,
+    /// Nobody knows yet.
+    Nothing,
+    H1,
+    H2,
+    Ws,
+}
+
+pub(super) fn is_full(wsi: &Wsi) -> bool {
     wsi.with_net(|net| net.pending() >= HIGH_WATER) == Some(true)
 }
 
@@ -580,6 +623,17 @@ fn is_blocked(wsi: &Wsi) -> bool {
 /// Whether header `name` has exactly this value.
 fn says(headers: &http::HeaderMap, name: &HeaderName, value: &str) -> bool {
     headers.get(name).is_some_and(|said| said == value)
+}
+
+/// Opens the protocol's side of a stream, whoever opened it; `None` for anything that is not a live stream.
+pub(super) fn stream_io<R>(
+    wsi: &Wsi,
+    work: impl FnOnce(&mut dyn StreamIo, &StreamWaker) -> R,
+) -> Option<R> {
+    match wsi.client() {
+        None => stream_core(wsi, |core| work(&mut core.h2, &core.waker)),
+        Some(client) => client.stream.with(|core| core.as_mut().map(|core| work(&mut core.h2, &core.waker))),
+    }
 }
 
 /// Opens the stream's core; `None` for anything that is not a live stream.

@@ -106,8 +106,8 @@ impl Context {
         Answer::Taken
     }
 
-    /// Lets the mount's protocol add header lines of its own.
-    fn offer_headers(&self, wsi: &Wsi, head: &mut HeadWriter<'_>) -> Result<(), HeaderError> {
+    /// Lets the wsi's protocol add header lines of its own.
+    pub(super) fn offer_headers(&self, wsi: &Wsi, head: &mut HeadWriter<'_>) -> Result<(), HeaderError> {
         let room = head.room();
         let before = HeaderRoom { at: room.as_mut_ptr(), room: room.len() };
         let window = std::cell::Cell::new(before);

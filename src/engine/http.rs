@@ -33,17 +33,24 @@ pub(super) enum Answer {
     Missing,
     /// The connection or stream must go.
     Failed,
+    /// It is no request any more: a WebSocket has come of it.
+    Upgraded,
 }
 
 impl Context {
     /// A request's head has come: decides who answers, and asks for the body if there is one.
     pub(super) fn begin_request(&self, wsi: &Wsi, has_body: bool) {
+        self.begin_with(wsi, has_body, |wsi| self.act(wsi));
+    }
+
+    /// [`Context::begin_request`], where `act` decides.
+    pub(super) fn begin_with(&self, wsi: &Wsi, has_body: bool, act: impl FnOnce(&Wsi) -> Answer) {
         wsi.http.phase.set(Phase::Action);
         if has_body || !wsi.is_stream() {
             self.restart_content_timeout(wsi);
         }
-        let answer = self.act(wsi);
-        if !wsi.is_open() {
+        let answer = act(wsi);
+        if !wsi.is_open() || answer == Answer::Upgraded {
             return;
         }
         wsi.http.phase.set(if has_body { Phase::Body } else { Phase::Answer });
@@ -98,6 +105,14 @@ impl Context {
         }
     }
 
+    /// The redirect that the mount of the request's path asks for, if it does.
+    pub(super) fn redirect_by_mount(&self, wsi: &Wsi, ah: &HeaderTable) -> Option<Answer> {
+        let vhost = wsi.vhost()?;
+        let hit = mount::find(&vhost.mounts, ah.path().to_bytes(), ah.method(), wsi.is_stream())?;
+        let location = mount_redirect(&vhost, hit, ah, wsi)?;
+        Some(self.answer_redirect(wsi, 301, location.as_bytes()))
+    }
+
     fn act_on_mount(&self, wsi: &Wsi, vhost: &Rc<Vhost>, hit: &Mount, ah: &HeaderTable) -> Answer {
         let path = ah.path();
         let below = below_mount(path, hit);
@@ -136,7 +151,7 @@ impl Context {
     }
 
     /// A connection shared by vhosts asks each request which one it means.
-    fn choose_vhost(&self, wsi: &Wsi, ah: &HeaderTable) {
+    pub(super) fn choose_vhost(&self, wsi: &Wsi, ah: &HeaderTable) {
         if self.has_one_vhost() {
             return;
         }
@@ -151,7 +166,7 @@ impl Context {
         }
     }
 
-    fn redirect_to_tls(&self, wsi: &Wsi, ah: &HeaderTable) -> Answer {
+    pub(super) fn redirect_to_tls(&self, wsi: &Wsi, ah: &HeaderTable) -> Answer {
         let Some(host) = ah.host() else { return self.answer_status(wsi, 400) };
         let mut location = b"https://".to_vec();
         location.extend_from_slice(host);

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`wsi`] (what everything is about), [`dispatch`] (how user code is called), [`service`] (a turn of
 //! the loop), [`connection`] and [`drive`] (bytes in, callbacks, bytes out), [`http`] (a request), [`mod@write`], [`close`]. [`client`] is the other side of it:
-//! connections that are made, not accepted.
+//! connections that are made, not accepted. [`ws`] is what either may become: a WebSocket.
 
 pub mod client;
 pub mod close;
@@ -28,4 +28,5 @@ pub mod timer;
 mod validity;
 pub mod vhost;
 pub mod write;
+pub mod ws;
 pub mod wsi;

@@ -5,9 +5,18 @@
 #[repr(u32)]
 #[expect(missing_docs, reason = "each is documented with the C enum it equals")]
 pub enum Reason {
+    Established = 0,
     ClientConnectionError = 1,
     ClientFilterPreEstablish = 2,
+    ClientEstablished = 3,
+    Closed = 4,
     ClosedHttp = 5,
+    Receive = 6,
+    ReceivePong = 7,
+    ClientReceive = 8,
+    ClientReceivePong = 9,
+    ClientWriteable = 10,
+    ServerWriteable = 11,
     Http = 12,
     HttpBody = 13,
     HttpBodyCompletion = 14,
@@ -16,7 +25,10 @@ pub enum Reason {
     FilterNetworkConnection = 17,
     FilterHttpConnection = 18,
     ServerNewClientInstantiated = 19,
+    FilterProtocolConnection = 20,
     ClientAppendHandshakeHeader = 24,
+    ConfirmExtensionOkay = 25,
+    ClientConfirmExtensionSupported = 26,
     ProtocolInit = 27,
     ProtocolDestroy = 28,
     WsiCreate = 29,
@@ -27,6 +39,7 @@ pub enum Reason {
     ChangeModePollFd = 34,
     LockPoll = 35,
     UnlockPoll = 36,
+    WsPeerInitiatedClose = 38,
     EstablishedClientHttp = 44,
     ClosedClientHttp = 45,
     ReceiveClientHttp = 46,
@@ -41,8 +54,12 @@ pub enum Reason {
     ChildClosing = 69,
     EventWaitCancelled = 71,
     Timer = 73,
+    ClientClosed = 75,
     ClientHttpDropProtocol = 76,
+    WsServerDropProtocol = 78,
+    WsClientDropProtocol = 80,
     ClientHttpBindProtocol = 85,
+    HttpConfirmUpgrade = 86,
     ClientHttpRedirect = 104,
     Connecting = 105,
 }
@@ -54,6 +71,10 @@ impl Reason {
         matches!(
             self,
             Self::ClientConnectionError
+                | Self::Closed
+                | Self::ClientClosed
+                | Self::WsServerDropProtocol
+                | Self::WsClientDropProtocol
                 | Self::ClosedHttp
                 | Self::ClosedClientHttp
                 | Self::ClientHttpDropProtocol

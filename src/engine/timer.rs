@@ -61,6 +61,8 @@ pub enum Timeout {
     FlushBeforeClose,
     /// The peer is reading our last words.
     Linger,
+    /// The peer's CLOSE is waited for (WebSocket).
+    CloseAck,
     /// The program wants no timeout on it.
     Never,
     /// A client is looking its server up, connecting, or making TLS.

@@ -1,7 +1,7 @@
 //! Doubt: peers that are silent for long are asked whether they live, and given up when they stay silent.
 //!
-//! Concerns HTTP/2 connections with streams on them, which nothing else times: the program may answer as late as it likes.
-//! Anything that arrives is a sign of life.
+//! Concerns HTTP/2 connections with streams on them and WebSockets, which nothing else times: the program may answer as late
+//! as it likes. Anything that arrives is a sign of life.
 
 use rustix::net::RecvFlags;
 
@@ -27,7 +27,7 @@ impl Context {
         }
         let policy = self.retry_policy_of(wsi);
         let silent = now.saturating_sub(wsi.deadlines.heard_at.get());
-        if wsi.with_net(|net| net.streams.is_empty()) != Some(false) {
+        if wsi.with_net(|net| net.streams.is_empty() && !net.is_ws()) != Some(false) {
             // Idle connections have a timeout of their own.
             self.set_doubt(wsi, NEVER);
         } else if policy.hangup_after > 0 && silent >= policy.hangup_after {
@@ -39,10 +39,19 @@ impl Context {
             self.close(wsi);
         } else {
             if policy.asks() && silent >= policy.ping_after {
-                wsi.with_net(Net::ask_for_life);
+                if !self.ping_ws(wsi) {
+                    wsi.with_net(Net::ask_for_life);
+                }
                 self.schedule(wsi);
             }
             self.doubt_later(wsi);
+        }
+    }
+
+    /// The program knows that the peer lives (`lws_validity_confirmed`).
+    pub fn confirm_life(&self, wsi: &Wsi) {
+        if let Some(connection) = self.connection_of(wsi) {
+            connection.deadlines.heard_at.set(self.now());
         }
     }
 

@@ -22,6 +22,8 @@ pub struct Protocol {
     pub name: String,
     /// The program's function.
     pub callback: Box<dyn Callback>,
+    /// Bytes of a WebSocket's payload that it takes at a time; 0: as many as the service buffer has.
+    pub rx_buffer_size: usize,
     /// Bytes of zeroed memory each session gets.
     pub session_size: Cell<usize>,
     /// `in` of `LWS_CALLBACK_PROTOCOL_INIT`: the per-vhost options named after the protocol.
@@ -124,6 +126,8 @@ pub struct VhostConfig {
     pub h2c: bool,
     /// The protocol table; never empty.
     pub protocols: Vec<Protocol>,
+    /// Index of the protocol of WebSockets that ask for none; past the table, such are refused.
+    pub default_protocol: usize,
     /// Mounts, in the program's order.
     pub mounts: Vec<Mount>,
     /// Headers added to every response the library writes.

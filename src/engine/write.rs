@@ -5,18 +5,19 @@
 
 use super::connection::HIGH_WATER;
 use super::context::Context;
-use super::drive::stream_core;
+use super::drive::{stream_core, stream_io};
 use super::farewell::Farewell;
 use super::wsi::{Role, Wsi};
 use crate::proto::h2::{Event, SendError};
 use crate::proto::http::response::{self, HeaderError};
+use crate::proto::ws;
 use crate::util::blocks::BLOCK;
 
 /// Bytes before the payload that the C API asks programs to leave free (`LWS_PRE`).
 pub const PRE: usize = 16;
 
 /// HTTP/1 output that is handed to the kernel without waiting for the turn's end.
-const FLUSH_AT: usize = 64 * 1024;
+pub(super) const FLUSH_AT: usize = 64 * 1024;
 
 /// What is being written (`enum lws_write_protocol`, without the WebSocket kinds).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,14 @@ pub enum WriteError {
     RequestOver,
     /// The stream was reset, or is over.
     Stream(String),
+    /// What is for WebSockets, to something else.
+    NotWebSocket,
+    /// What is for HTTP, to a WebSocket.
+    WebSocket,
+    /// The WebSocket is not open yet, or has said its CLOSE.
+    NotOpen,
+    /// The frame would break the protocol.
+    Frame(ws::SendError),
 }
 
 impl std::fmt::Display for WriteError {
@@ -93,6 +102,10 @@ impl std::fmt::Display for WriteError {
             }
             Self::RequestOver => write!(f, "the request has been sent to its end"),
             Self::Stream(why) => write!(f, "{why}"),
+            Self::NotWebSocket => write!(f, "it is no WebSocket"),
+            Self::WebSocket => write!(f, "it is a WebSocket"),
+            Self::NotOpen => write!(f, "the WebSocket is not open"),
+            Self::Frame(why) => write!(f, "{why}"),
         }
     }
 }
@@ -119,6 +132,9 @@ impl Context {
             self.write_client(wsi, &client, bytes, mode)?;
             self.mark_ready(wsi);
             return Ok(bytes.len());
+        }
+        if wsi.is_ws() {
+            return Err(WriteError::WebSocket);
         }
         match (wsi.role.get(), mode.what) {
             (Role::Stream, What::Headers) => self.write_stream_head(wsi, bytes, mode)?,
@@ -244,7 +260,7 @@ impl Context {
             return true;
         }
         let full = connection.with_net(|net| net.blocked || net.pending() >= HIGH_WATER) != Some(false);
-        full || stream_core(wsi, |core| !core.h2.poll_writeable(&core.waker)).unwrap_or(false)
+        full || stream_io(wsi, |io, waker| !io.poll_writeable(waker)).unwrap_or(false)
     }
 
     /// Bytes that the kernel does not take (`lws_partial_buffered`). Sends what it can first: what only waits for the end of

@@ -18,6 +18,7 @@ use super::file::Transfer;
 use super::retry::RetryPolicy;
 use super::timer::Deadlines;
 use super::vhost::Vhost;
+use super::ws::WsCore;
 use crate::proto::h2::{H2Stream, StreamWaker};
 use crate::proto::http::header::HeaderTable;
 use crate::util::slots::Id;
@@ -192,7 +193,9 @@ pub struct Wsi {
     pub stream: Core<Option<StreamCore>>,
     /// Position in the connection's stream list.
     pub stream_at: Cell<usize>,
-    /// The program asked for LWS_CALLBACK_HTTP_WRITEABLE.
+    /// What it has as a WebSocket, when it is one.
+    pub(super) ws: Core<Option<Box<WsCore>>>,
+    /// The program asked for a writeable callback.
     pub wants_write: Cell<bool>,
     /// The program takes no body for now (`lws_rx_flow_control`).
     pub rx_paused: Cell<bool>,
@@ -244,6 +247,7 @@ impl Wsi {
         self.client.take();
         self.net.with(Option::take);
         self.stream.with(Option::take);
+        self.ws.with(Option::take);
         self.driving.set(false);
         self.queued.set(false);
         self.wants_write.set(false);
@@ -398,7 +402,7 @@ impl Wsi {
     /// Whether a request is in progress, which can be answered.
     pub fn has_request(&self) -> bool {
         match self.role.get() {
-            Role::Stream => true,
+            Role::Stream => !self.is_ws(),
             Role::Connection => self.http.phase.get() != Phase::Idle,
             _ => false,
         }

@@ -49,6 +49,8 @@ impl Callback for CCallback {
             Arg::Headers(window) => self.invoke_with_room(call, window),
             Arg::Handshake(window) => self.invoke_with_pointer(call, window),
             Arg::Numbered(text, number) => self.invoke(call, user, text.as_ptr().cast_mut().cast(), number),
+            Arg::Number(number) => self.invoke(call, user, null_mut(), number),
+            Arg::Payload { at, len } => self.invoke(call, user, at.cast(), len),
             Arg::Peer { address, fd } => self.invoke_with_peer(call, address, fd),
         }
     }
@@ -189,4 +191,24 @@ const _: () = {
     assert!(Reason::ClientHttpBindProtocol as u32 == c::LWS_CALLBACK_CLIENT_HTTP_BIND_PROTOCOL as u32);
     assert!(Reason::ClientHttpRedirect as u32 == c::LWS_CALLBACK_CLIENT_HTTP_REDIRECT as u32);
     assert!(Reason::Connecting as u32 == c::LWS_CALLBACK_CONNECTING as u32);
+    assert!(Reason::Established as u32 == c::LWS_CALLBACK_ESTABLISHED as u32);
+    assert!(Reason::ClientEstablished as u32 == c::LWS_CALLBACK_CLIENT_ESTABLISHED as u32);
+    assert!(Reason::Closed as u32 == c::LWS_CALLBACK_CLOSED as u32);
+    assert!(Reason::ClientClosed as u32 == c::LWS_CALLBACK_CLIENT_CLOSED as u32);
+    assert!(Reason::Receive as u32 == c::LWS_CALLBACK_RECEIVE as u32);
+    assert!(Reason::ReceivePong as u32 == c::LWS_CALLBACK_RECEIVE_PONG as u32);
+    assert!(Reason::ClientReceive as u32 == c::LWS_CALLBACK_CLIENT_RECEIVE as u32);
+    assert!(Reason::ClientReceivePong as u32 == c::LWS_CALLBACK_CLIENT_RECEIVE_PONG as u32);
+    assert!(Reason::ClientWriteable as u32 == c::LWS_CALLBACK_CLIENT_WRITEABLE as u32);
+    assert!(Reason::ServerWriteable as u32 == c::LWS_CALLBACK_SERVER_WRITEABLE as u32);
+    assert!(Reason::FilterProtocolConnection as u32 == c::LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION as u32);
+    assert!(Reason::ConfirmExtensionOkay as u32 == c::LWS_CALLBACK_CONFIRM_EXTENSION_OKAY as u32);
+    assert!(
+        Reason::ClientConfirmExtensionSupported as u32
+            == c::LWS_CALLBACK_CLIENT_CONFIRM_EXTENSION_SUPPORTED as u32
+    );
+    assert!(Reason::WsPeerInitiatedClose as u32 == c::LWS_CALLBACK_WS_PEER_INITIATED_CLOSE as u32);
+    assert!(Reason::WsServerDropProtocol as u32 == c::LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL as u32);
+    assert!(Reason::WsClientDropProtocol as u32 == c::LWS_CALLBACK_WS_CLIENT_DROP_PROTOCOL as u32);
+    assert!(Reason::HttpConfirmUpgrade as u32 == c::LWS_CALLBACK_HTTP_CONFIRM_UPGRADE as u32);
 };

@@ -14,7 +14,6 @@ use super::system::System;
 use super::types::*;
 use crate::engine::client::cookies::Cookies;
 use crate::engine::context::{Context, ContextConfig, CreateError};
-use crate::engine::dispatch::UserPtr;
 use crate::engine::system_roots::system_roots;
 use crate::engine::timer::SECOND;
 use crate::engine::vhost::{
@@ -313,6 +312,7 @@ pub(super) unsafe fn vhost_config(info: &Info, context: Weak<Context>) -> Result
             tls,
             client_tls,
             mounts: mounts(info.mounts, &protocols)?,
+            default_protocol: default_protocol(info, &protocols),
             protocols,
             headers: pairs(info.headers, "headers")?,
             server_string: text(info.server_string),
@@ -428,10 +428,11 @@ unsafe fn make_protocol(protocol: &lws_protocols, info: &Info) -> Result<Protoco
         return Err(CreateError::new("protocols", name, "the protocol has no callback"));
     }
     // SAFETY: the list obeys its contract.
-    let options = unsafe { option_named(info.pvo, &name) };
+    let options = unsafe { option_named(info.pvo, &name) }.map(|entry| entry.options.cast_mut().cast());
     let wanted = info.pvo.is_null() || options.is_some();
     Ok(Protocol {
         callback: Box::new(CCallback(protocol.callback)),
+        rx_buffer_size: protocol.rx_buffer_size,
         session_size: protocol.per_session_data_size.into(),
         options: options.unwrap_or(std::ptr::null_mut()),
         wants_init: wanted && info.options & LWS_SERVER_OPTION_SKIP_PROTOCOL_INIT == 0,
@@ -441,13 +442,29 @@ unsafe fn make_protocol(protocol: &lws_protocols, info: &Info) -> Result<Protoco
     })
 }
 
-/// The options of the entry called `name`; `None` when the list does not name it.
-unsafe fn option_named(mut list: *const lws_protocol_vhost_options, name: &str) -> Option<UserPtr> {
+/// The protocol that its per-vhost options call the default.
+unsafe fn default_protocol(info: &Info, protocols: &[Protocol]) -> usize {
+    let is_default = |protocol: &Protocol| {
+        // SAFETY: the list obeys its contract.
+        unsafe {
+            let options = option_named(info.pvo, &protocol.name)?;
+            option_named(options.options, "default")
+        }
+    };
+    // The last one counts, as programs have seen it.
+    protocols.iter().rposition(|protocol| is_default(protocol).is_some()).unwrap_or(0)
+}
+
+/// The entry called `name`; `None` when the list does not have it.
+unsafe fn option_named<'a>(
+    mut list: *const lws_protocol_vhost_options,
+    name: &str,
+) -> Option<&'a lws_protocol_vhost_options> {
     // SAFETY: the list is NULL-terminated and its names are C strings, by contract.
     while let Some(entry) = unsafe { list.as_ref() } {
         // SAFETY: as above.
         if unsafe { text(entry.name) }.as_deref() == Some(name) {
-            return Some(entry.options.cast_mut().cast());
+            return Some(entry);
         }
         list = entry.next;
     }

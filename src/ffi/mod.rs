@@ -40,4 +40,5 @@ pub mod uri;
 pub mod variadic;
 pub mod vhost;
 pub mod write;
+pub mod ws;
 pub mod wsi;

@@ -297,6 +297,7 @@ impl Fixture {
         let protocol = |name: &str| Protocol {
             name: name.to_owned(),
             callback: Box::new(Handler(Rc::clone(&self.program))),
+            rx_buffer_size: 0,
             session_size: Cell::new(8),
             options: std::ptr::null_mut(),
             wants_init: true,
@@ -317,6 +318,7 @@ impl Fixture {
             h2_only: false,
             h2c: true,
             protocols: vec![protocol("http")],
+            default_protocol: 0,
             mounts: Vec::new(),
             headers: Vec::new(),
             server_string: None,

@@ -243,7 +243,8 @@ impl Framing {
             keep_alive: self.connection.persists(version),
             body,
             expect_continue: is_1_1 && body_to_come && self.expectation.is_some(),
-            upgrade: self.upgrade.filter(|_| is_1_1 && self.connection.upgrade),
+            // Whether an upgrade to WebSocket is asked for in the right way, its handshake says.
+            upgrade: self.upgrade.filter(|&to| is_1_1 && (self.connection.upgrade || to == Upgrade::WebSocket)),
         })
     }
 

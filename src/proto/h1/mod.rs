@@ -58,7 +58,7 @@ pub enum BodyLength {
 /// What the client asks to upgrade to.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum Upgrade {
-    /// `websocket` is in the list.
+    /// `websocket` is in the list, whatever `Connection` says: who asks for it wrongly is to be told so.
     WebSocket,
     /// Only others are (the list is under `Token::UPGRADE`); a server may ignore them.
     Other,

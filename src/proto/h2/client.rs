@@ -423,6 +423,12 @@ impl H2ClientStream {
         }
     }
 
+    /// Bytes sent since the stream was last found to have credit: no more than those wait for it.
+    #[must_use]
+    pub fn backlog(&self) -> usize {
+        self.send.backlog()
+    }
+
     /// Resets the stream.
     pub fn reset(&mut self, reason: Reason) {
         self.send.reset(reason);

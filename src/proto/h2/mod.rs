@@ -45,6 +45,62 @@ pub enum Received {
     Reset,
 }
 
+/// One stream, whoever opened it: what goes both ways on it once its heads have been exchanged.
+pub trait StreamIo {
+    /// Queues bytes of any number; they leave as credit allows.
+    fn send_data(&mut self, data: Bytes, end: bool) -> Result<(), SendError>;
+    /// Whether more may be written now; if not, the waker tells when.
+    fn poll_writeable(&mut self, waker: &StreamWaker) -> bool;
+    /// The most bytes that may be waiting for credit.
+    fn backlog(&self) -> usize;
+    /// Whether our side has been sent to its end.
+    fn is_ended(&self) -> bool;
+    /// The next piece of what the peer sends.
+    fn poll_body(&mut self, waker: &StreamWaker) -> Received;
+    /// Gives the peer back credit for so many bytes.
+    fn release(&mut self, len: usize);
+    /// Whether the peer has reset the stream; if not, the waker tells when.
+    fn poll_reset(&mut self, waker: &StreamWaker) -> bool;
+}
+
+/// Makes the methods of a stream's own those of [`StreamIo`].
+macro_rules! stream_io {
+    ($stream:ty) => {
+        impl StreamIo for $stream {
+            fn send_data(&mut self, data: Bytes, end: bool) -> Result<(), SendError> {
+                self.send_data(data, end)
+            }
+
+            fn poll_writeable(&mut self, waker: &StreamWaker) -> bool {
+                self.poll_writeable(waker)
+            }
+
+            fn backlog(&self) -> usize {
+                self.backlog()
+            }
+
+            fn is_ended(&self) -> bool {
+                self.is_ended()
+            }
+
+            fn poll_body(&mut self, waker: &StreamWaker) -> Received {
+                self.poll_body(waker)
+            }
+
+            fn release(&mut self, len: usize) {
+                self.release(len);
+            }
+
+            fn poll_reset(&mut self, waker: &StreamWaker) -> bool {
+                self.poll_reset(waker)
+            }
+        }
+    };
+}
+
+stream_io!(H2Stream);
+stream_io!(H2ClientStream);
+
 /// The stream cannot send: it was reset, ended, or has no headers yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SendError(pub String);

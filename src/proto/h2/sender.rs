@@ -22,6 +22,10 @@ impl Sender {
         Self { stream, unsettled: 0, ended }
     }
 
+    pub(super) fn backlog(&self) -> usize {
+        self.unsettled
+    }
+
     pub(super) fn is_ended(&self) -> bool {
         self.ended
     }

@@ -90,7 +90,8 @@ impl H2Server {
             .initial_connection_window_size(settings.connection_window)
             .max_frame_size(settings.max_frame_size)
             .max_header_list_size(settings.max_header_list)
-            .max_send_buffer_size(STREAM_BUFFER);
+            .max_send_buffer_size(STREAM_BUFFER)
+            .enable_connect_protocol();
         if let Some(size) = settings.header_table_size {
             builder.header_table_size(size);
         }
@@ -280,6 +281,12 @@ impl H2Stream {
         let credit = send.capacity();
         send.reserve_capacity(usize::from(self.unsettled > FREE_WRITE));
         i32::try_from(credit).unwrap_or(i32::MAX)
+    }
+
+    /// Bytes sent since the stream was last found to have credit: no more than those wait for it.
+    #[must_use]
+    pub fn backlog(&self) -> usize {
+        self.unsettled
     }
 
     /// Resets the stream.

@@ -1,0 +1,157 @@
+//! WebSockets (RFC 6455), over a connection of their own that was HTTP/1 or over a stream of HTTP/2 (RFC 8441), from
+//! either side.
+//!
+//! A wsi is a WebSocket when it has a [`WsCore`]: a connection whose protocol is [`Speaks::Ws`](super::connection::Speaks),
+//! or a stream. Read in this order: [`upgrade`] (how a server's begins), [`drive`] (what is received), [`mod@write`] (what is
+//! sent), [`close`] (how it ends). What differs between a connection and a stream is where bytes come from and go to
+//! ([`drive`]'s `poll_ws`, [`mod@write`]'s `send_frame`); what differs between server and client is what the program is told,
+//! which is [`reason`]'s to know.
+
+pub mod close;
+pub mod drive;
+pub mod upgrade;
+pub mod write;
+
+use bytes::BytesMut;
+
+use super::reason::Reason;
+use super::wsi::Wsi;
+use crate::proto::ws::{Piece, Receiver, Sender, Side};
+
+/// How far a WebSocket has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// The handshake is under way, nothing can be sent yet.
+    #[default]
+    Handshake,
+    /// Messages go both ways.
+    Open,
+    /// Our CLOSE is sent: of what comes, only the peer's CLOSE matters.
+    Closing,
+    /// Nothing is sent or received any more.
+    Over,
+}
+
+/// What the program is told of a WebSocket, on either side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// The handshake is complete.
+    Established,
+    /// A piece of a message.
+    Receive,
+    /// A PONG.
+    Pong,
+    /// There is room for output.
+    Writeable,
+    /// It leaves its protocol.
+    Drop,
+    /// It is over.
+    Closed,
+}
+
+/// What `side` calls it.
+pub(super) fn reason(side: Side, told: Told) -> Reason {
+    match (told, side) {
+        (Told::Established, Side::Server) => Reason::Established,
+        (Told::Established, Side::Client) => Reason::ClientEstablished,
+        (Told::Receive, Side::Server) => Reason::Receive,
+        (Told::Receive, Side::Client) => Reason::ClientReceive,
+        (Told::Pong, Side::Server) => Reason::ReceivePong,
+        (Told::Pong, Side::Client) => Reason::ClientReceivePong,
+        (Told::Writeable, Side::Server) => Reason::ServerWriteable,
+        (Told::Writeable, Side::Client) => Reason::ClientWriteable,
+        (Told::Drop, Side::Server) => Reason::WsServerDropProtocol,
+        (Told::Drop, Side::Client) => Reason::WsClientDropProtocol,
+        (Told::Closed, Side::Server) => Reason::Closed,
+        (Told::Closed, Side::Client) => Reason::ClientClosed,
+    }
+}
+
+/// What the program may ask about the piece that it was given last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PieceInfo {
+    /// The message begins with it (`lws_is_first_fragment`).
+    pub first: bool,
+    /// The message ends with it (`lws_is_final_fragment`).
+    pub last: bool,
+    /// The message is not text (`lws_frame_is_binary`).
+    pub binary: bool,
+    /// Bytes of its frame that are still to come (`lws_remaining_packet_payload`).
+    pub remaining: u64,
+    /// The reserved bits of its frame (`lws_get_reserved_bits`).
+    pub reserved: u8,
+}
+
+impl From<&Piece> for PieceInfo {
+    fn from(piece: &Piece) -> Self {
+        Self {
+            first: piece.first,
+            last: piece.last,
+            binary: piece.binary,
+            remaining: piece.remaining,
+            reserved: piece.rsv,
+        }
+    }
+}
+
+/// What a wsi has as a WebSocket.
+pub struct WsCore {
+    /// Which end of it we are.
+    pub side: Side,
+    /// How far it has come.
+    pub stage: Stage,
+    receiver: Receiver,
+    sender: Sender,
+    /// What a stream has received and not parsed. A connection's is in its [`Net`](super::connection::Net).
+    rx: BytesMut,
+    /// Of the piece that the program was given last.
+    pub piece: PieceInfo,
+    /// Payload handed out since the program was last asked to write.
+    unanswered: usize,
+    /// The peer has sent its CLOSE.
+    peer_closed: bool,
+    /// Status and text of the CLOSE that the program has prepared (`lws_close_reason`); on a client also what the server's
+    /// had.
+    reason: Vec<u8>,
+}
+
+impl WsCore {
+    /// At the start of its handshake.
+    #[must_use]
+    pub fn new(side: Side) -> Self {
+        Self {
+            side,
+            stage: Stage::Handshake,
+            receiver: Receiver::new(side, None),
+            sender: Sender::new(side, None),
+            rx: BytesMut::new(),
+            piece: PieceInfo::default(),
+            unanswered: 0,
+            peer_closed: false,
+            reason: Vec::new(),
+        }
+    }
+
+    /// What the program has prepared for the CLOSE, status first; empty when nothing.
+    #[must_use]
+    pub fn close_reason(&self) -> &[u8] {
+        &self.reason
+    }
+}
+
+impl Wsi {
+    /// Makes it a WebSocket.
+    pub(super) fn set_ws(&self, ws: WsCore) {
+        self.ws.with(|slot| *slot = Some(Box::new(ws)));
+    }
+
+    /// Opens what it has as a WebSocket; `None` for anything else.
+    pub fn with_ws<R>(&self, work: impl FnOnce(&mut WsCore) -> R) -> Option<R> {
+        self.ws.with(|ws| ws.as_deref_mut().map(work))
+    }
+
+    /// Whether it is a WebSocket, or becoming one.
+    pub fn is_ws(&self) -> bool {
+        self.ws.with(|ws| ws.is_some())
+    }
+}
