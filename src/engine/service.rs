@@ -344,8 +344,9 @@ impl Context {
 
     /// A wsi's timeout has passed.
     pub(super) fn timed_out(&self, wsi: &Wsi, why: Timeout) {
-        if let Some(client) =
-            wsi.client().filter(|_| !matches!(why, Timeout::FlushBeforeClose | Timeout::Linger | Timeout::CloseAck))
+        if let Some(client) = wsi
+            .client()
+            .filter(|_| !matches!(why, Timeout::FlushBeforeClose | Timeout::Linger | Timeout::CloseAck))
         {
             self.client_timed_out(wsi, &client, why);
             return;

@@ -57,7 +57,9 @@ pub unsafe extern "C" fn lws_frame_is_binary(wsi: *mut lws) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_remaining_packet_payload(wsi: *mut lws) -> usize {
     // SAFETY: the caller's promise.
-    guard(0, || unsafe { piece(wsi) }.map_or(0, |piece| usize::try_from(piece.remaining).unwrap_or(usize::MAX)))
+    guard(0, || {
+        unsafe { piece(wsi) }.map_or(0, |piece| usize::try_from(piece.remaining).unwrap_or(usize::MAX))
+    })
 }
 
 /// The reserved bits of the frame, any of `0x70`: 0 unless an extension uses them. 0 for NULL, and for what is no WebSocket.
@@ -109,7 +111,11 @@ pub unsafe extern "C" fn lws_close_reason(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_get_close_length(wsi: *mut lws) -> c_int {
     // SAFETY: the caller's promise.
-    guard(0, || unsafe { self::wsi(wsi) }.and_then(|wsi| wsi.with_ws(|ws| ws.close_reason().len() as c_int)).unwrap_or(0))
+    guard(0, || {
+        unsafe { self::wsi(wsi) }
+            .and_then(|wsi| wsi.with_ws(|ws| ws.close_reason().len() as c_int))
+            .unwrap_or(0)
+    })
 }
 
 /// The status, two bytes with the high one first, and the text of the CLOSE; see `lws_get_close_length()`. Valid until the next

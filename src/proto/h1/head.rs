@@ -244,7 +244,9 @@ impl Framing {
             body,
             expect_continue: is_1_1 && body_to_come && self.expectation.is_some(),
             // Whether an upgrade to WebSocket is asked for in the right way, its handshake says.
-            upgrade: self.upgrade.filter(|&to| is_1_1 && (self.connection.upgrade || to == Upgrade::WebSocket)),
+            upgrade: self
+                .upgrade
+                .filter(|&to| is_1_1 && (self.connection.upgrade || to == Upgrade::WebSocket)),
         })
     }
 

@@ -369,7 +369,7 @@ fn upgrades() {
     assert_eq!(asked("Upgrade: h2c, websocket\r\nConnection: upgrade"), Some(Upgrade::WebSocket));
     assert_eq!(asked("Connection: upgrade\r\nUpgrade: websocket\r\nUpgrade: h2c"), Some(Upgrade::WebSocket));
     assert_eq!(asked("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c"), Some(Upgrade::Other));
-    assert_eq!(asked("Upgrade: websocket"), None);
+    assert_eq!(asked("Upgrade: websocket"), Some(Upgrade::WebSocket), "to be told what is missing");
     assert_eq!(asked("Connection: upgrade"), None);
     let old = request("GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
     assert_eq!(old.info.upgrade, None);
