@@ -1198,6 +1198,11 @@ fn accept_h2(listener: &TcpListener, settings: &[(u16, u32)]) -> Option<Peer> {
 
 /// The next request: its stream. `None` when the client has gone.
 fn next_request(peer: &mut Peer) -> Option<u32> {
+    next_head(peer).map(|(stream, _)| stream)
+}
+
+/// The next request: its stream, and whether its head is all of it.
+fn next_head(peer: &mut Peer) -> Option<(u32, bool)> {
     loop {
         let frame = peer.next()?;
         if frame.flags & h2::ACK == 0 && matches!(frame.kind, h2::SETTINGS | h2::PING) {
@@ -1205,9 +1210,23 @@ fn next_request(peer: &mut Peer) -> Option<u32> {
             let _ = peer.try_send(h2::frame(frame.kind, h2::ACK, 0, payload));
         }
         if frame.kind == h2::HEADERS {
-            return Some(frame.stream);
+            return Some((frame.stream, frame.flags & h2::END_STREAM != 0));
         }
     }
+}
+
+/// Reads the body of the request up to its end, or to the client's; its bytes.
+fn body_of(peer: &mut Peer, stream: u32) -> usize {
+    let mut bytes = 0;
+    while let Some(frame) = peer.next() {
+        if frame.kind == h2::DATA && frame.stream == stream {
+            bytes += frame.payload.len();
+            if frame.flags & h2::END_STREAM != 0 {
+                break;
+            }
+        }
+    }
+    bytes
 }
 
 fn h2_head(stream: u32, flags: u8, more: &[(&str, &str)]) -> Vec<u8> {
@@ -1430,50 +1449,102 @@ fn a_server_that_overflows_its_window_is_cut_off() {
     client.settle_and_finish();
 }
 
-/// What a server has not looked at may be asked again: once.
+/// Refuses its first request, on each of as many connections as `refusals` says, and before its body unless `body_first`;
+/// answers the others. Tells of each request's connection, and how many bytes of body it had.
+fn refuses(refusal: Vec<u8>, refusals: usize, body_first: bool) -> (u16, Receiver<(usize, usize)>) {
+    let listener = listen();
+    let port = port_of(&listener);
+    let (tell, told) = channel();
+    std::thread::spawn(move || {
+        for connection in 0.. {
+            let Some(mut peer) = accept_h2(&listener, &[]) else { continue };
+            let (refusal, tell) = (refusal.clone(), tell.clone());
+            std::thread::spawn(move || {
+                let mut refuse = connection < refusals;
+                while let Some((stream, ended)) = next_head(&mut peer) {
+                    let mut bytes = 0;
+                    if !ended && (!refuse || body_first) {
+                        bytes = body_of(&mut peer, stream);
+                    }
+                    let _ = tell.send((connection, bytes));
+                    let answer = if refuse { refusal.clone() } else { h2_answer(stream) };
+                    refuse = false;
+                    let _ = peer.try_send(answer);
+                }
+            });
+        }
+    });
+    (port, told)
+}
+
+/// The server has done nothing with a request that it refuses: that is asked again, once, elsewhere, whatever its method.
 #[test]
 fn refused_streams_are_asked_again_once() {
-    for refusal in [rst(1, 7), goaway(0, 0)] {
+    const REQUESTS: [(&str, usize); 4] =
+        [("", 0), ("method=POST", 0), ("method=POST body=10000 mode=late", 10_000), ("method=DELETE", 0)];
+    for refusal in [rst(1, 7), goaway(0, 0), goaway(0, 2)] {
         for pipeline in ["", ",pipeline"] {
-            for (refusals, expected) in [(1, Whole(5)), (2, Error("HTTP/2"))] {
-                let bytes = refusal.clone();
-                let (port, _) = serve(move |listener| {
-                    let mut left = refusals;
-                    while let Some(mut peer) = accept_h2(listener, &[]) {
-                        let refusal = bytes.clone();
-                        let refuse = left > 0;
-                        left -= i32::from(refuse);
-                        std::thread::spawn(move || {
-                            let mut refuse = refuse;
-                            while let Some(stream) = next_request(&mut peer) {
-                                let bytes =
-                                    if refuse && stream == 1 { refusal.clone() } else { h2_answer(stream) };
-                                refuse = false;
-                                let _ = peer.try_send(bytes);
-                            }
-                        });
-                    }
-                });
-                let mut client = start(&["--timeout=5"]);
-                let more = format!("flags=h2{pipeline}");
-                client.get(1, port, &more);
-                // with pipelining it is asked again on the connection that refused one stream only
-                let expected = if refusals == 2 && !pipeline.is_empty() && refusal == rst(1, 7) {
-                    Whole(5)
-                } else {
-                    expected
-                };
-                client.expect(1, &format!("{refusals} refusals, {more}"), expected);
-                client.settle_and_finish();
+            let mut client = start(&["--timeout=5"]);
+            let mut servers = Vec::new();
+            for (more, body) in REQUESTS {
+                let id = servers.len();
+                let (port, asked) = refuses(refusal.clone(), 1, false);
+                client.get(id, port, &format!("flags=h2{pipeline} {more}"));
+                servers.push((Whole(5), asked, vec![(0, 0), (1, body)]));
+                let (port, asked) = refuses(refusal.clone(), 2, false);
+                client.get(id + 1, port, &format!("flags=h2{pipeline} {more}"));
+                servers.push((Error("HTTP/2: refused: "), asked, vec![(0, 0), (1, 0)]));
+            }
+            for (id, (outcome, _, _)) in servers.iter().enumerate() {
+                client.expect(id, &format!("{refusal:?} {pipeline} {id}"), *outcome);
+            }
+            client.settle_and_finish();
+            for (id, (_, asked, expected)) in servers.into_iter().enumerate() {
+                assert_eq!(asked.try_iter().collect::<Vec<_>>(), expected, "{refusal:?} {pipeline} {id}");
             }
         }
     }
-    // not if it is not known to be harmless to do so
-    let port = answers_h2(rst(1, 7), Then::Wait);
-    let mut client = start(&[]);
-    client.get(1, port, "flags=h2 method=POST");
-    client.expect(1, "POST", Error("HTTP/2"));
-    client.settle_and_finish();
+}
+
+/// What the program has written of a body, it need not have for a second time.
+#[test]
+fn refused_bodies_are_not_asked_for_again() {
+    for refusal in [rst(1, 7), goaway(0, 0)] {
+        let (port, asked) = refuses(refusal, 1, true);
+        let mut client = start(&["--timeout=5"]);
+        client.get(1, port, "flags=h2 method=POST body=10000");
+        client.expect(1, "begun", Error("the request's body has begun"));
+        client.settle_and_finish();
+        assert_eq!(asked.try_iter().collect::<Vec<_>>(), [(0, 10_000)]);
+    }
+}
+
+/// A server that leaves may have acted on what its GOAWAY does not refuse.
+#[test]
+fn requests_that_are_not_refused_are_not_asked_again() {
+    for left in [goaway(1, 0), goaway(1, 2), goaway(3, 0), goaway(0x7fff_ffff, 0), rst(1, 8), vec![]] {
+        for more in ["", "method=POST"] {
+            let (port, told) = serve({
+                let left = left.clone();
+                move |listener| {
+                    let mut peer = accept_h2(listener, &[]).expect("a connection");
+                    next_request(&mut peer).expect("a request");
+                    let _ = peer.try_send(left);
+                    drop(peer);
+                    // the last of it: another connection would be next
+                    accept_h2(listener, &[]).and_then(|mut peer| next_head(&mut peer))
+                }
+            });
+            let mut client = start(&["--timeout=5"]);
+            client.get(1, port, &format!("flags=h2 {more}"));
+            client.expect(1, &format!("{left:?} {more}"), Error(""));
+            client.settle_and_finish();
+            let mut nothing = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a connection");
+            let _ = nothing.write_all(h2::PREFACE);
+            drop(nothing);
+            assert_eq!(told.recv_timeout(DEADLINE).expect("no more requests"), None);
+        }
+    }
 }
 
 /// Told to go before the request could be sent: another connection is tried, not one after the other for ever.

@@ -47,7 +47,7 @@ struct request {
 	struct lws *wsi;		/* as the callbacks say */
 	struct lws *seat;		/* *pwsi */
 	int null, error, established, completed, closed, bound;
-	int noread, struck;
+	int noread, late, struck;
 	long to_send;
 	unsigned long long received;
 	char strike[24], at[24], then[80];
@@ -367,6 +367,11 @@ static int write_some(struct lws *wsi, struct request *request)
 
 	if (!request->to_send)
 		return 0;
+	if (request->late) {
+		request->late = 0;
+		printf("%d LATE\n", request->id);
+		return 0;
+	}
 	request->to_send -= (long)n;
 	if (!request->to_send)
 		lws_client_http_body_pending(wsi, 0);
@@ -522,7 +527,7 @@ static int flags_of(char *list)
 
 /*
  * KEY=VALUE: id, port, address, host, path, method, alpn, iface, keep (warm, seconds), body (bytes to send), flags=A,B,
- * credit, mode=noread, strike=ACTION@REASON; what strike=connect@... asks for comes last, as then=KEY=VALUE;KEY=VALUE...
+ * credit, mode=noread or late (nothing of the body is written when it is first asked for), strike=ACTION@REASON; what strike=connect@... asks for comes last, as then=KEY=VALUE;KEY=VALUE...
  */
 static void make_request(char *line)
 {
@@ -571,8 +576,10 @@ static void make_request(char *line)
 			info.ssl_connection = flags_of(value);
 		else if (!strcmp(word, "credit"))
 			info.manual_initial_tx_credit = atoi(value);
-		else if (!strcmp(word, "mode"))
+		else if (!strcmp(word, "mode")) {
 			request->noread = !strcmp(value, "noread");
+			request->late = !strcmp(value, "late");
+		}
 		else if (!strcmp(word, "strike"))
 			sscanf(value, "%23[^@]@%23s", request->strike, request->at);
 		else if (!strcmp(word, "then")) {

@@ -204,6 +204,10 @@ pub struct Client {
     redirects: Cell<u32>,
     /// It was asked again, on another connection, after the first was lost.
     retried: Cell<bool>,
+    /// The connection on which the server refused it: it is asked again on another.
+    refused_on: Cell<Option<Id>>,
+    /// The program has written something of its body, which it need not have for a second time.
+    body_begun: Cell<bool>,
     /// The program has a body to send (`lws_client_http_body_pending`).
     pub body_pending: Cell<bool>,
     /// The body is framed in chunks, because nobody said how long it is.
@@ -253,6 +257,8 @@ impl Client {
             redirected_to_get: Cell::default(),
             redirects: Cell::default(),
             retried: Cell::default(),
+            refused_on: Cell::default(),
+            body_begun: Cell::default(),
             body_pending: Cell::default(),
             chunked: Cell::default(),
             boundary: RefCell::default(),

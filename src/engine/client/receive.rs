@@ -54,7 +54,7 @@ impl Context {
             Stage::Handshake => cut_off("the server closed the connection during the TLS handshake"),
             Stage::Tunnel => cut_off("the proxy closed the connection"),
             Stage::Idle => self.close(wsi),
-            Stage::Waiting if client.reused.get() && self.try_again(wsi, client) => {}
+            Stage::Waiting if self.ask_lost_again(wsi, client) => {}
             _ => match wsi.with_net(Net::end_of_answers).flatten() {
                 Some(Ok(ClientEvent::End)) if lost.is_none() && !truncated => {
                     self.client_complete(wsi, client);
@@ -348,13 +348,16 @@ impl Context {
                 let table = HeaderTable::from_response(Version::Http2, parts.status, parts.headers, content);
                 self.answered(stream, client, Rc::new(table));
             }
-            Some(Answer::Failed { text, refused }) => {
-                if !(refused && self.try_again(stream, client)) {
-                    // What the connection died of, HTTP/2 does not know: the server's TLS alert, for one.
-                    let connection = stream.parent.get().and_then(|id| self.wsi(id));
-                    let lost = connection.and_then(|connection| connection.with_net(|net| net.lost.clone()));
-                    self.fail_client(stream, lost.flatten().unwrap_or_else(|| format!("HTTP/2: {text}")));
+            Some(Answer::Failed { text, refused: true }) => {
+                if let Err(why) = self.ask_refused_again(stream, client) {
+                    self.fail_client(stream, format!("HTTP/2: refused: {text}, {why}"));
                 }
+            }
+            Some(Answer::Failed { text, refused: false }) => {
+                // What the connection died of, HTTP/2 does not know: the server's TLS alert, for one.
+                let connection = stream.parent.get().and_then(|id| self.wsi(id));
+                let lost = connection.and_then(|connection| connection.with_net(|net| net.lost.clone()));
+                self.fail_client(stream, lost.flatten().unwrap_or_else(|| format!("HTTP/2: {text}")));
             }
         }
     }

@@ -127,19 +127,32 @@ impl Context {
         }
     }
 
-    /// Begins a request anew that the server cannot have acted on, or that may be asked twice (RFC 9110 §9.2.2); `false`
-    /// when it may not.
-    pub(super) fn try_again(&self, wsi: &Wsi, client: &Rc<Client>) -> bool {
+    /// Begins a request anew whose kept connection was lost before an answer, which may be asked twice (RFC 9110 §9.2.2);
+    /// `false` when it may not. Connections that are kept may be lost at any time, so that any number of them may be tried.
+    pub(super) fn ask_lost_again(&self, wsi: &Wsi, client: &Rc<Client>) -> bool {
         let idempotent =
             matches!(client.target.borrow().method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE");
-        // A connection that was kept may be lost at any time: that does not count.
-        let once = !client.reused.get();
-        if client.established.get() || !idempotent || (once && client.retried.replace(true)) {
-            return false;
+        let may = client.reused.get() && idempotent && !client.body_begun.get();
+        if may {
+            crate::log_info!("{}: lost, asking again", wsi.tag());
+            self.ask_again(wsi, client);
         }
-        crate::log_info!("{}: asking again", wsi.tag());
-        self.ask_again(wsi, client);
-        true
+        may
+    }
+
+    /// Begins a request anew, once and on another connection, that the server has refused without having acted on it
+    /// (RFC 9113 §8.7); why not, when it may not.
+    pub(super) fn ask_refused_again(&self, stream: &Wsi, client: &Rc<Client>) -> Result<(), &'static str> {
+        if client.body_begun.get() {
+            return Err("and the request's body has begun, which cannot be had again");
+        }
+        if client.retried.replace(true) {
+            return Err("again, on another connection");
+        }
+        crate::log_info!("{}: refused, asking again", stream.tag());
+        client.refused_on.set(stream.parent.get());
+        self.ask_again(stream, client);
+        Ok(())
     }
 }
 
@@ -153,6 +166,8 @@ impl Client {
         self.held.take();
         self.last_error.take();
         self.failure.take();
+        self.body_begun.set(false);
+        self.parts_begun.set(false);
         self.credit.set(self.options.manual_credit);
     }
 }

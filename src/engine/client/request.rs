@@ -202,6 +202,7 @@ impl Context {
             let needless = bytes.is_empty() || client.redirected_to_get.get();
             return if needless { Ok(()) } else { Err(WriteError::RequestOver) };
         }
+        client.body_begun.set(client.body_begun.get() || !bytes.is_empty());
         let mut end = mode.end;
         if let Some(promised) = wsi.http.remaining.get() {
             let left = promised.checked_sub(bytes.len() as u64);

@@ -40,6 +40,9 @@ impl Context {
             let Some(leading) = other.client().filter(|_| other.is_open() && other.id() != wsi.id()) else {
                 return false;
             };
+            if client.refused_on.get() == Some(other.id()) {
+                return false;
+            }
             let theirs = leading.target.borrow();
             client.options.may_share(&leading.options)
                 && (&theirs.address, theirs.port, theirs.tls, &theirs.host)
