@@ -149,7 +149,8 @@ impl Context {
         Ok(bytes.len())
     }
 
-    fn write_stream_head(&self, wsi: &Wsi, bytes: &[u8], mode: Mode) -> Result<(), WriteError> {
+    /// The head of a stream's answer.
+    pub(super) fn write_stream_head(&self, wsi: &Wsi, bytes: &[u8], mode: Mode) -> Result<(), WriteError> {
         let mut block = wsi.http.head.take();
         if mode.more {
             block.extend_from_slice(bytes);

@@ -56,8 +56,8 @@ pub unsafe extern "C" fn lws_frame_is_binary(wsi: *mut lws) -> c_int {
 /// As `lws_is_first_fragment()`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_remaining_packet_payload(wsi: *mut lws) -> usize {
-    // SAFETY: the caller's promise.
     guard(0, || {
+        // SAFETY: the caller's promise.
         unsafe { piece(wsi) }.map_or(0, |piece| usize::try_from(piece.remaining).unwrap_or(usize::MAX))
     })
 }
@@ -110,8 +110,8 @@ pub unsafe extern "C" fn lws_close_reason(
 /// `wsi` is NULL or a wsi of a live context. Service thread only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_get_close_length(wsi: *mut lws) -> c_int {
-    // SAFETY: the caller's promise.
     guard(0, || {
+        // SAFETY: the caller's promise.
         unsafe { self::wsi(wsi) }
             .and_then(|wsi| wsi.with_ws(|ws| ws.close_reason().len() as c_int))
             .unwrap_or(0)

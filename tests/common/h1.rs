@@ -90,6 +90,11 @@ impl<S: Read + Write> Client<S> {
         self.stream.write_all(bytes.as_ref()).expect("the server reads");
     }
 
+    /// The stream, and what was read of it and not used.
+    pub(crate) fn into_parts(self) -> (S, Vec<u8>) {
+        (self.stream, self.unread)
+    }
+
     /// Sends a GET without a body and reads the answer.
     pub(crate) fn get(&mut self, path: &str) -> Response {
         self.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));

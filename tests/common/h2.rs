@@ -268,7 +268,8 @@ impl<S: Read + Write> Client<S> {
         }
     }
 
-    fn acknowledge(&mut self, frame: &Frame) {
+    /// Answers settings and pings.
+    pub(crate) fn acknowledge(&mut self, frame: &Frame) {
         if frame.flags & ACK == 0 && matches!(frame.kind, SETTINGS | PING) {
             let payload = if frame.kind == PING { frame.payload.as_slice() } else { &[] };
             let _ = self.try_send(self::frame(frame.kind, ACK, 0, payload));

@@ -19,6 +19,7 @@ pub(crate) mod process;
 pub(crate) mod tls;
 pub(crate) mod tools;
 pub(crate) mod wait;
+pub(crate) mod ws;
 
 pub(crate) use library::{compile, library};
 pub(crate) use process::{Program, Running};

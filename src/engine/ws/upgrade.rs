@@ -127,10 +127,11 @@ impl Context {
             }
         };
         if wsi.is_stream() {
-            if let Err(error) = self.write(wsi, &head, Mode::HEADERS) {
+            if let Err(error) = self.write_stream_head(wsi, &head, Mode::HEADERS) {
                 crate::log_info!("{}: no upgrade: {error}", wsi.tag());
                 return false;
             }
+            self.mark_ready(wsi);
         } else {
             wsi.with_net(|net| {
                 net.tx.extend_from_slice(&head);
