@@ -3025,12 +3025,13 @@ int lws_system_blob_get(lws_system_blob_t *b,
 /// `ccinfo` is NULL or zeroed and then filled as its fields say. Service thread only.
 struct lws *lws_client_connect_via_info(const struct lws_client_connect_info *ccinfo);
 
-/// Reads what has come of an HTTP/1 answer's body into the buffer `*buf` of `*len` bytes, and raises
+/// Reads what has come of an answer's body into the buffer `*buf` of `*len` bytes, and raises
 /// `LWS_CALLBACK_RECEIVE_CLIENT_HTTP_READ` about what was read, without any chunk framing. Called in
 /// `LWS_CALLBACK_RECEIVE_CLIENT_HTTP`, or later: until then the server waits. What is not read at once is told of again.
 ///
 /// Afterwards `*buf` points behind what was read, and `*len` is 0. Returns 0, also when there is nothing to read; -1 when the
-/// connection must go, which the callback returns on, and for NULL.
+/// connection must go, which the callback returns on, and for NULL. Called outside of a callback, -1 has closed it.
+/// On HTTP/2 it reads what came before `lws_rx_flow_control` held the rest back.
 ///
 /// The caller guarantees:
 /// `wsi` is NULL or a wsi of a live context; `buf` and `len` are NULL or writable, `*buf` has room for `*len` bytes. Service

@@ -47,7 +47,7 @@ struct request {
 	struct lws *wsi;		/* as the callbacks say */
 	struct lws *seat;		/* *pwsi */
 	int null, error, established, completed, closed, bound;
-	int noread, late, struck;
+	int noread, late, pull, pulling, struck;
 	long to_send;
 	unsigned long long received;
 	char strike[24], at[24], then[80];
@@ -452,6 +452,12 @@ static int serve(struct lws *wsi, struct request *request, enum lws_callback_rea
 			return 0;
 		}
 		return read_some(wsi);
+	case LWS_CALLBACK_RECEIVE_CLIENT_HTTP_READ:
+		if (request->pull && !request->pulling) {
+			request->pulling = 1;
+			lws_rx_flow_control(wsi, 0);
+		}
+		return 0;
 	default:
 		return 0;
 	}
@@ -527,7 +533,8 @@ static int flags_of(char *list)
 
 /*
  * KEY=VALUE: id, port, address, host, path, method, alpn, iface, keep (warm, seconds), body (bytes to send), flags=A,B,
- * credit, mode=noread or late (nothing of the body is written when it is first asked for), strike=ACTION@REASON; what strike=connect@... asks for comes last, as then=KEY=VALUE;KEY=VALUE...
+ * credit, mode=noread, late (nothing of the body is written when it is first asked for) or pull (of what comes by itself the
+ * first is taken, the rest is read when no callback is on the stack), strike=ACTION@REASON; what strike=connect@... asks for comes last, as then=KEY=VALUE;KEY=VALUE...
  */
 static void make_request(char *line)
 {
@@ -579,6 +586,7 @@ static void make_request(char *line)
 		else if (!strcmp(word, "mode")) {
 			request->noread = !strcmp(value, "noread");
 			request->late = !strcmp(value, "late");
+			request->pull = !strcmp(value, "pull");
 		}
 		else if (!strcmp(word, "strike"))
 			sscanf(value, "%23[^@]@%23s", request->strike, request->at);
@@ -760,6 +768,28 @@ static void service(int fd, short revents)
 	lws_service_fd(context, &pfd);
 }
 
+/* What mode=pull left is read, then more of it may come. */
+static void pull(void)
+{
+	unsigned long long before;
+	unsigned int n;
+
+	for (n = 0; n < request_count && !destroying; n++) {
+		struct request *request = &requests[n];
+
+		if (!request->pulling || !request->wsi)
+			continue;
+		do {
+			before = request->received;
+			if (read_some(request->wsi) < 0)
+				break;
+		} while (request->wsi && request->received != before);
+		request->pulling = 0;
+		if (request->wsi)
+			lws_rx_flow_control(request->wsi, 1);
+	}
+}
+
 /* Says of every fd what nobody asked about, also of fds that were closed and given out again within the turn. */
 static void service_spuriously(const struct pollfd *set, unsigned int count)
 {
@@ -780,6 +810,7 @@ static void run(void)
 
 		if (destroying)
 			break;
+		pull();
 		if (settling)
 			settle();
 		count = used;

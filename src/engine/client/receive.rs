@@ -150,12 +150,13 @@ impl Context {
     }
 
     /// `lws_http_client_read`: copies what has come of the body into `room` and raises
-    /// `LWS_CALLBACK_RECEIVE_CLIENT_HTTP_READ` about it. The number of bytes; `None` when the wsi must go.
+    /// `LWS_CALLBACK_RECEIVE_CLIENT_HTTP_READ` about it. The number of bytes; `None` when the wsi must go, which a callback
+    /// returns on; outside of one, it goes here.
     pub fn read_body(&self, wsi: &Wsi, room: &mut [u8]) -> Option<usize> {
         let client = wsi.client().filter(|_| wsi.is_open())?;
         let n = {
             let mut held = client.held.borrow_mut();
-            let n = held.len().min(room.len());
+            let n = held.len().min(room.len()).min(client.granted());
             held.copy_to_slice(&mut room[..n]);
             n
         };
@@ -165,9 +166,16 @@ impl Context {
         if client.unread.replace(false) {
             self.set_own_timeout(wsi, Timeout::HttpContent, self.config.timeout);
         }
-        self.schedule(wsi);
-        let result = self.dispatch(wsi, Reason::ReceiveClientHttpRead, Arg::Bytes(&room[..n]));
-        (result == 0).then_some(n)
+        client.takes(n);
+        // More of the body comes then, and on HTTP/2 the peer hears that there is room for it.
+        self.mark_ready(wsi);
+        if self.dispatch(wsi, Reason::ReceiveClientHttpRead, Arg::Bytes(&room[..n])) == 0 {
+            return Some(n);
+        }
+        if !self.in_user_code() {
+            self.close(wsi);
+        }
+        None
     }
 
     // ---- both ----
@@ -391,18 +399,14 @@ impl Context {
         self.set_own_timeout(stream, Timeout::HttpContent, self.config.timeout);
         let chunk = self.config.service_buffer.max(1);
         while !data.is_empty() && stream.is_open() {
-            let granted = client
-                .credit
-                .get()
-                .map_or(usize::MAX, |credit| usize::try_from(credit).unwrap_or(usize::MAX));
+            let granted = client.granted();
             if stream.rx_paused.get() || granted == 0 {
                 client.held.replace(data);
                 self.end_own_timeout(stream);
                 return;
             }
             let piece = data.split_to(chunk.min(data.len()).min(granted));
-            client.credit.set(client.credit.get().map(|credit| credit - piece.len() as u64));
-            client.stream.with(|slot| slot.as_mut().map(|of| of.h2.release(piece.len())));
+            client.takes(piece.len());
             if self.dispatch(stream, Reason::ReceiveClientHttpRead, Arg::Bytes(&piece)) != 0 {
                 self.close(stream);
             }
@@ -419,5 +423,18 @@ impl Context {
             self.mark_ready(wsi);
         }
         Some(credit)
+    }
+}
+
+impl Client {
+    /// Bytes of the body that the program takes before it grants more.
+    fn granted(&self) -> usize {
+        self.credit.get().map_or(usize::MAX, |credit| usize::try_from(credit).unwrap_or(usize::MAX))
+    }
+
+    /// The program takes `len` bytes, of as many as it has granted; an HTTP/2 peer may send as many more.
+    fn takes(&self, len: usize) {
+        self.credit.set(self.credit.get().map(|credit| credit - len as u64));
+        self.stream.with(|slot| slot.as_mut().map(|of| of.h2.release(len)));
     }
 }
