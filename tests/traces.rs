@@ -8,6 +8,7 @@ mod common;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
+use common::ws::{self, CLOSE, FIN, PING, PONG, TEXT, Tunnel, close_payload};
 use common::{Program, Running, Scratch, compile, library, root, tls, tools};
 
 // ---------------------------------------------------------------------------------------------
@@ -163,9 +164,10 @@ fn story(text: &str, of: Of) -> Vec<String> {
     let told = without_calls_for_nobody(told);
     let told = io_only_when_reading_changes(told);
     let told = polls_only_when_the_set_changes(told);
-    let told = bodies_in_one_piece(told);
+    let told = payload_in_one_piece(bodies_in_one_piece(told));
     let told = match of {
         Of::Recording => {
+            let told = with_headers_added_to_streams(without_the_writeable_that_resumes(told));
             let told = with_client_streams_dropped(with_failed_connects_told(told));
             let told = with_protocols_ended_first(with_reading_stopped_at_need(told));
             with_leaks_mended(with_posts_asked_for(told))
@@ -285,6 +287,38 @@ fn bodies_in_one_piece(told: Vec<Told>) -> Vec<Told> {
     kept
 }
 
+/// Where messages are cut depends on the transport.
+fn payload_in_one_piece(mut told: Vec<Told>) -> Vec<Told> {
+    told.dedup_by(|(name, line), (before, last)| {
+        name == before && line.is_reason("RECEIVE") && last.is_reason("RECEIVE")
+    });
+    told
+}
+
+/// On h2, lws does not let the program add headers to the answer that opens a WebSocket. Ours does, as on h1.
+fn with_headers_added_to_streams(told: Vec<Told>) -> Vec<Told> {
+    let mut kept: Vec<Told> = Vec::new();
+    for (name, line) in told {
+        if name.starts_with("stream") && line.is_reason("ESTABLISHED") {
+            kept.push((name.clone(), callback("echo", "ADD_HEADERS", "y")));
+        }
+        kept.push((name, line));
+    }
+    kept
+}
+
+/// When its input flows again, lws needs the socket to be writeable to come back to it, and so the program hears of that,
+/// too. Ours comes back by itself.
+fn without_the_writeable_that_resumes(mut told: Vec<Told>) -> Vec<Told> {
+    if let Some(timer) = told.iter().position(|(_, line)| line.is_reason("TIMER"))
+        && let Some(at) = told[timer..].iter().position(|(_, line)| line.is_reason("SERVER_WRITEABLE"))
+        && !told[timer..timer + at].iter().any(|(_, line)| line.is_reason("RECEIVE"))
+    {
+        told.remove(timer + at);
+    }
+    told
+}
+
 /// On h2, lws does not ask for a POST to a callback mount what it asks for everything else:
 /// `FILTER_HTTP_CONNECTION` and `CHECK_ACCESS_RIGHTS`. Ours asks on h2 what it asks on h1, so that a program that
 /// refuses there refuses on both.
@@ -293,7 +327,8 @@ fn with_posts_asked_for(told: Vec<Told>) -> Vec<Told> {
     for (name, line) in told {
         let is_stream = name.starts_with("stream");
         let asked = |reason: &str| kept.iter().any(|(n, l)| *n == name && l.is_reason(reason));
-        if is_stream && line.is_reason("HTTP_BIND_PROTOCOL") && !asked("FILTER_HTTP_CONNECTION") {
+        let is_http = matches!(&line, Line::Callback { protocol, .. } if protocol == "http");
+        if is_stream && is_http && line.is_reason("HTTP_BIND_PROTOCOL") && !asked("FILTER_HTTP_CONNECTION") {
             let filter = Line::Callback {
                 protocol: "http".to_owned(),
                 wsi: 0,
@@ -874,8 +909,131 @@ fn h2_leak_pool3() {
     assert_same("h2-leak-pool3", &run, &expected);
 }
 
-fn end_by_signal(mut server: Server) -> String {
-    server.running.wait_line("the connection to close", |line| line.contains(" CLOSED_HTTP ").then_some(()));
+// ---------------------------------------------------------------------------------------------
+// WebSockets
+// ---------------------------------------------------------------------------------------------
+
+/// A TLS connection without HTTP/2.
+fn tls_h1(server: &Server) -> tls::TlsStream {
+    let options = tls::Options { alpn: &["http/1.1"], ..tls::Options::default() };
+    tls::connect(server.port, &options).expect("TLS")
+}
+
+/// Waits until a WebSocket is closed.
+fn end_after_ws(server: Server) -> String {
+    server.running.wait_text(" CLOSED user");
+    server.running.wait_text(" WSI_DESTROY ");
+    server.end()
+}
+
+#[test]
+fn ws_h1_close() {
+    let server = start(&[]);
+    let mut client = ws::connect(server.port, "echo");
+    client.say("hi");
+    assert_eq!(client.text(), "hi");
+    client.send(FIN | PING, "there");
+    assert_eq!(client.next().first, FIN | PONG);
+    // the writeable callback after the PONG has been, or the CLOSE would come before it
+    let mut seen = 0;
+    server.running.wait_line("the writeable callback", |line| {
+        seen += usize::from(line.contains(" SERVER_WRITEABLE "));
+        (seen == 2).then_some(())
+    });
+    client.close();
+    assert_as_recorded("ws-h1-close", &end_after_ws(server));
+}
+
+#[test]
+fn ws_h1_drop() {
+    let server = start(&[]);
+    let mut client = ws::connect(server.port, "echo");
+    client.say("hi");
+    assert_eq!(client.text(), "hi");
+    client.send(FIN | PING, "there");
+    assert_eq!(client.next().first, FIN | PONG);
+    let mut seen = 0;
+    server.running.wait_line("the writeable callback", |line| {
+        seen += usize::from(line.contains(" SERVER_WRITEABLE "));
+        (seen == 2).then_some(())
+    });
+    common::h1::reset_on_close(&client.stream);
+    drop(client);
+    assert_as_recorded("ws-h1-drop", &end_after_ws(server));
+}
+
+#[test]
+fn ws_h2_rfc8441() {
+    let server = start_tls(&[]);
+    let stream = tls::connect(server.port, &tls::Options::default()).expect("TLS");
+    let mut client = Tunnel::open(common::h2::Client::start(stream, &[]), 1, "echo");
+    client.say("hello");
+    assert_eq!(client.text(), "hello");
+    let bye = close_payload(1000, "");
+    client.send(FIN | CLOSE, &bye);
+    assert_eq!(client.next().payload, bye);
+    client.ends();
+    assert!(client.stream.ended, "END_STREAM after the CLOSE");
+    drop(client);
+    assert_as_recorded("ws-h2-rfc8441", &server.end_after(1));
+}
+
+/// Three messages; the first stops the flow until a timer lets it go on.
+fn ws_rxflow<S: std::io::Read + std::io::Write>(server: &Server, client: &mut ws::Client<S>) {
+    client.say("message1");
+    assert_eq!(client.text(), "message1");
+    server.running.wait_text("disabling rx");
+    client.send_raw([ws::frame(FIN | TEXT, b"message-02"), ws::frame(FIN | TEXT, b"message-03")].concat());
+    assert_eq!(client.text(), "message-03");
+}
+
+#[test]
+fn ws_rxflow_custom() {
+    let server = start(&["--rxflow"]);
+    let mut client = ws::connect(server.port, "echo");
+    ws_rxflow(&server, &mut client);
+    drop(client);
+    assert_as_recorded("ws-rxflow-custom", &end_after_ws(server));
+}
+
+#[test]
+fn ws_rxflow_custom_tls() {
+    let server = start_tls(&["--rxflow"]);
+    let mut client = ws::upgrade(tls_h1(&server), "echo");
+    ws_rxflow(&server, &mut client);
+    common::h1::reset_on_close(&client.stream.sock);
+    drop(client);
+    assert_as_recorded("ws-rxflow-custom-tls", &end_after_ws(server));
+}
+
+/// One TLS record with more in it than a read of lws takes.
+fn ws_tls_pending(server: &Server) {
+    let mut client = ws::upgrade(tls_h1(server), "echo");
+    client.send_raw(vec![ws::frame(FIN | TEXT, &[b'x'; 1040]); 10].concat());
+    client.text();
+    common::h1::reset_on_close(&client.stream.sock);
+}
+
+#[test]
+fn ws_tls_pending_custom() {
+    let server = start_tls(&[]);
+    ws_tls_pending(&server);
+    assert_as_recorded("ws-tls-pending-custom", &end_after_ws(server));
+}
+
+#[test]
+fn ws_tls_pending_poll() {
+    let server = start_tls(&["--mode=poll"]);
+    ws_tls_pending(&server);
+    assert_as_recorded("ws-tls-pending-poll", &end_by_signal_after(server, " CLOSED user"));
+}
+
+fn end_by_signal(server: Server) -> String {
+    end_by_signal_after(server, " CLOSED_HTTP ")
+}
+
+fn end_by_signal_after(mut server: Server, closed: &str) -> String {
+    server.running.wait_text(closed);
     server.running.signal(rustix::process::Signal::TERM);
     let status = server.running.wait();
     assert!(status.success(), "{status}\n{}", server.running.transcript());

@@ -81,7 +81,7 @@ const OPTIONS_REFUSED: [(u64, &str, &str); 11] = [
     (
         LWS_SERVER_OPTION_VHOST_UPG_STRICT_HOST_CHECK,
         "LWS_SERVER_OPTION_VHOST_UPG_STRICT_HOST_CHECK",
-        "there are no upgrades yet",
+        "the Host of an upgrade is not compared with the name of the vhost",
     ),
     (LWS_SERVER_OPTION_SS_PROXY, "LWS_SERVER_OPTION_SS_PROXY", "there are no secure streams"),
 ];
@@ -224,7 +224,7 @@ unsafe fn refuse_vhost_fields(info: &Info) -> Result<()> {
     // SAFETY: the caller's promise.
     let string = |string| unsafe { text(string) };
     refuse([
-        (pointer(info.extensions), "extensions", "there is no WebSocket yet"),
+        (pointer(info.extensions), "extensions", "permessage-deflate is not negotiated yet"),
         (pointer(info.token_limits), "token_limits", "use max_http_header_data"),
         (
             pointer(info.reject_service_keywords),

@@ -15,6 +15,7 @@
  *                               the external poll callbacks printed
  *   --tls=CERT,KEY              PEM files
  *   --www=DIR                   origin of the file mount at "/"
+ *   --rxflow                    a WebSocket's first message pauses its rx until a timer runs out
  *   --unguarded                 wsi_logical_close returns 1 for an fd that is not in the table
  *   --pool=N                    max_http_header_pool
  *   --slots=N                   size of the poll table: sock_accept refuses what does not fit
@@ -46,7 +47,14 @@ struct session {
 	char filler[56];
 };
 
+struct echo {
+	size_t len;
+	int paused;
+	unsigned char kept[LWS_PRE + 1024];
+};
+
 static enum mode mode = MODE_CUSTOM;
+static int rxflow;
 static int unguarded;
 static unsigned int slots = TABLE_MAX;
 
@@ -132,6 +140,14 @@ static const char *reason_name(enum lws_callback_reasons reason)
 	NAME(COMPLETED_CLIENT_HTTP);
 	NAME(CLOSED_CLIENT_HTTP);
 	NAME(CLIENT_CONNECTION_ERROR);
+	NAME(FILTER_PROTOCOL_CONNECTION);
+	NAME(ESTABLISHED);
+	NAME(RECEIVE);
+	NAME(RECEIVE_PONG);
+	NAME(SERVER_WRITEABLE);
+	NAME(WS_PEER_INITIATED_CLOSE);
+	NAME(WS_SERVER_DROP_PROTOCOL);
+	NAME(CLOSED);
 	NAME(VHOST_CERT_AGING);
 	NAME(VHOST_CERT_UPDATE);
 #undef NAME
@@ -305,13 +321,44 @@ static int callback_http(struct lws *wsi, enum lws_callback_reasons reason, void
 static int callback_echo(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
 			 size_t len)
 {
+	struct echo *echo = user;
+
 	print_callback("echo", wsi, reason, user, in, len);
-	return 0;
+
+	switch (reason) {
+	case LWS_CALLBACK_RECEIVE:
+		if (len > sizeof(echo->kept) - LWS_PRE)
+			len = sizeof(echo->kept) - LWS_PRE;
+		memcpy(echo->kept + LWS_PRE, in, len);
+		echo->len = len;
+		lws_callback_on_writable(wsi);
+		if (rxflow && !echo->paused) {
+			echo->paused = 1;
+			puts("-- disabling rx");
+			lws_rx_flow_control(wsi, 0);
+			lws_set_timer_usecs(wsi, 300 * LWS_US_PER_MS);
+		}
+		return 0;
+
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+		if (echo->len && lws_write(wsi, echo->kept + LWS_PRE, echo->len, LWS_WRITE_TEXT) < 0)
+			return -1;
+		echo->len = 0;
+		return 0;
+
+	case LWS_CALLBACK_TIMER:
+		puts("-- enabling rx");
+		lws_rx_flow_control(wsi, 1);
+		return 0;
+
+	default:
+		return 0;
+	}
 }
 
 static const struct lws_protocols protocols[] = {
 	{ "http", callback_http, sizeof(struct session), 0, 0, NULL, 0 },
-	{ "echo", callback_echo, 0, 1024, 0, NULL, 0 },
+	{ "echo", callback_echo, sizeof(struct echo), 1024, 0, NULL, 0 },
 	LWS_PROTOCOL_LIST_TERM
 };
 
@@ -571,6 +618,8 @@ int main(int argc, char **argv)
 			port = atoi(v);
 		} else if ((v = value_of(argv[n], "--client"))) {
 			client = v;
+		} else if (!strcmp(argv[n], "--rxflow")) {
+			rxflow = 1;
 		} else if (!strcmp(argv[n], "--unguarded")) {
 			unguarded = 1;
 		} else if (!strcmp(argv[n], "--destroy-wsi")) {
