@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use common::wait::within;
 use common::{DEADLINE, Program, Running, Scratch, compile, h1, h2, library, tls, tools};
 use rustls::ClientConfig;
 
@@ -66,19 +67,16 @@ impl Server {
 
     /// Waits until nothing lives but what lived before the traffic.
     fn quiet(&mut self, before: &BTreeMap<String, u64>) {
-        let end = Instant::now() + DEADLINE;
-        loop {
-            let now = self.stats();
-            if now == *before {
-                return;
-            }
-            assert!(
-                Instant::now() < end,
-                "still alive without a client: {now:?}, before: {before:?}\n{}",
-                self.running.transcript()
-            );
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let mut now = BTreeMap::new();
+        let quiet = within(DEADLINE, || {
+            now = self.stats();
+            (now == *before).then_some(())
+        });
+        assert!(
+            quiet.is_some(),
+            "still alive without a client: {now:?}, before: {before:?}\n{}",
+            self.running.transcript()
+        );
     }
 
     /// Ends the program and expects that it found nothing wrong.
@@ -332,15 +330,12 @@ impl Server {
         if library().foreign {
             return self.stats();
         }
-        let end = Instant::now() + DEADLINE;
-        loop {
-            let now = self.stats();
-            if now.get("wsi") == Some(&3) && now.get("fd") == Some(&3) {
-                return now;
-            }
-            assert!(Instant::now() < end, "an idle server has a pipe and two listening sockets, not {now:?}");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let mut now = BTreeMap::new();
+        let settled = within(DEADLINE, || {
+            now = self.stats();
+            (now.get("wsi") == Some(&3) && now.get("fd") == Some(&3)).then(|| now.clone())
+        });
+        settled.unwrap_or_else(|| panic!("an idle server has a pipe and two listening sockets, not {now:?}"))
     }
 }
 

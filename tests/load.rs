@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::example::{CUSTOM_LOOP, CountingServer, Examples, Server, names};
 use common::tools::{Reply, curl, h2load, nghttp};
-use common::{Program, Scratch, root, until};
+use common::{DEADLINE, Program, Scratch, root, until};
 
 const CONNECTIONS: usize = 100;
 const STREAMS: usize = 100;
@@ -212,7 +212,7 @@ fn survives_h2load(args: &[&str], path: &str) {
     let target = format!("{}{path}", server.server().url());
     let (clients, streams) = (CONNECTIONS.to_string(), STREAMS.to_string());
     h2load(REQUESTS, &["-c", &clients, "-m", &streams, "-T", "60", "-N", "60", target.as_str()]);
-    server.expect_idle();
+    server.expect_idle_within(DEADLINE);
 
     let streams = server.statistics().of("h2_stream").total - before.of("h2_stream").total;
     assert_eq!(streams, REQUESTS as u64, "streams that the server counted");
@@ -255,7 +255,7 @@ fn h2load_is_killed() {
     for _ in 0..5 {
         for path in ["/index.html", "/live"] {
             kill_h2load_midway(&server, path, 1000, &[]);
-            server.expect_idle();
+            server.expect_idle_within(DEADLINE);
         }
     }
     server.stop();

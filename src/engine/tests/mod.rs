@@ -29,8 +29,8 @@ use super::wsi::{Role, Wsi};
 use crate::proto::h2::H2Settings;
 use crate::proto::http::header::HeaderLimits;
 
-/// Real time after which something awaited has not come.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Real time after which something awaited has not come, however much else the machine has to do.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What the loop is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
