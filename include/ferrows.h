@@ -32,7 +32,7 @@ struct ferrows_stats {
     struct ferrows_resource_stats vhost;
     /// `struct lws` of every sort: the event pipe, listening sockets, connections, streams.
     struct ferrows_resource_stats wsi;
-    /// HTTP/2 streams.
+    /// HTTP/2 streams, with what the protocol keeps of each; what the library itself has for one is part of its wsi.
     struct ferrows_resource_stats h2_stream;
     /// Header tables ("ah").
     struct ferrows_resource_stats ah;

@@ -8,6 +8,7 @@ use super::dispatch::{Arg, Call};
 use super::ledger::Kind;
 use super::reason::Reason;
 use super::wsi::{Role, Wsi};
+use crate::proto::h2::STREAM_STATE;
 use crate::util::slots::Id;
 
 /// Does what it holds when it is dropped by a panic: an internal error must neither lose a wsi nor keep it.
@@ -177,7 +178,7 @@ impl Context {
         self.forget_output(wsi);
         self.clear_deadlines(wsi);
         if wsi.is_stream() {
-            self.ledger.freed(Kind::H2Stream, 0);
+            self.ledger.freed(Kind::H2Stream, STREAM_STATE);
         }
         if let Some(vhost) = wsi.bind_vhost(None) {
             self.end_vhost_if_unused(&vhost);

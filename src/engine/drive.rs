@@ -19,7 +19,7 @@ use super::reason::Reason;
 use super::timer::{SECOND, Timeout, Usec};
 use super::wsi::{Phase, Role, StreamCore, Wsi};
 use crate::proto::h1;
-use crate::proto::h2::{Event, H2Server, H2Stream, Received, StreamIo, StreamWaker};
+use crate::proto::h2::{Event, H2Server, H2Stream, Received, STREAM_STATE, StreamIo, StreamWaker};
 use crate::proto::http::header::HeaderTable;
 use crate::proto::http::method::Method;
 use crate::util::slots::Id;
@@ -354,7 +354,7 @@ impl Context {
         let Some(vhost) = connection.vhost() else { return };
         let stream = self.new_wsi(Role::Stream);
         let id = stream.id();
-        self.ledger.made(Kind::H2Stream, 0);
+        self.ledger.made(Kind::H2Stream, STREAM_STATE);
         stream.parent.set(Some(connection.id()));
         stream.bind_vhost(Some(Rc::clone(&vhost)));
         let is_connect = head.as_ref().is_ok_and(|table| table.protocol().is_some());

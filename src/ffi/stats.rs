@@ -31,7 +31,7 @@ pub struct ferrows_stats {
     pub vhost: ferrows_resource_stats,
     /// `struct lws` of every sort: the event pipe, listening sockets, connections, streams.
     pub wsi: ferrows_resource_stats,
-    /// HTTP/2 streams.
+    /// HTTP/2 streams, with what the protocol keeps of each; what the library itself has for one is part of its wsi.
     pub h2_stream: ferrows_resource_stats,
     /// Header tables ("ah").
     pub ah: ferrows_resource_stats,

@@ -10,6 +10,7 @@ use crate::engine::ledger::Kind;
 use crate::engine::reason::Reason;
 use crate::engine::timer::Timeout;
 use crate::engine::wsi::{Role, Wsi};
+use crate::proto::h2::STREAM_STATE;
 use crate::proto::http::token::Token;
 use crate::proto::http::url::Url;
 
@@ -90,7 +91,7 @@ impl Context {
         let asked = wsi.http.headers_sent.get();
         if wsi.is_stream() {
             self.leave_connection(wsi);
-            self.ledger.freed(Kind::H2Stream, 0);
+            self.ledger.freed(Kind::H2Stream, STREAM_STATE);
             wsi.role.set(Role::Connection);
             wsi.parent.set(None);
         } else {

@@ -11,7 +11,7 @@ use crate::engine::context::{Context, Ending};
 use crate::engine::ledger::Kind;
 use crate::engine::timer::Timeout;
 use crate::engine::wsi::{Role, Wsi};
-use crate::proto::h2::H2Client;
+use crate::proto::h2::{H2Client, STREAM_STATE};
 
 impl Context {
     /// Has the client wait for a connection that there is, or will be; `false` when it needs its own.
@@ -198,7 +198,7 @@ impl Context {
 
     /// Puts `stream` on its connection's list.
     fn make_stream(&self, connection: &Wsi, stream: &Wsi) {
-        self.ledger.made(Kind::H2Stream, 0);
+        self.ledger.made(Kind::H2Stream, STREAM_STATE);
         stream.parent.set(Some(connection.id()));
         let id = stream.id();
         connection.with_net(|net| {

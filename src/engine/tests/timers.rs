@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::timer::{SECOND, Timeout, pass};
+use crate::proto::h2::STREAM_STATE;
 
 fn request(fixture: &Fixture) -> Client {
     let mut client = fixture.connect();
@@ -162,7 +163,9 @@ fn a_body_that_stops_coming_is_not_waited_for() {
         let mut client = fixture.connect();
         client.send(&bytes);
         fixture.until("half a body", || fixture.program.count(Reason::HttpBody) == 1);
-        let streams = fixture.cx.ledger.account(super::super::ledger::Kind::H2Stream).live;
+        let account = fixture.cx.ledger.account(super::super::ledger::Kind::H2Stream);
+        let streams = account.live;
+        assert_eq!(account.bytes, streams * STREAM_STATE as u64);
         pass(14 * SECOND);
         settle(&fixture);
         assert_eq!(fixture.program.count(Reason::ClosedHttp), 0);

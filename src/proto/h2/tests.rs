@@ -9,6 +9,7 @@ use super::*;
 use crate::proto::http::header::{HeaderLimits, HeaderTable};
 use crate::proto::http::response::ResponseHead;
 use crate::util::byte_queue::Spares;
+use crate::util::counting::{counted, live};
 use crate::util::slots::{Id, Slots};
 
 fn request(method: Method, path: &str) -> Request<()> {
@@ -1040,4 +1041,27 @@ mod raw {
             (stream, self.wakers.make(&self.client.wakes()))
         }
     }
+}
+
+/// What [`STREAM_STATE`] says, an open stream takes at either end, with no head or body waiting.
+#[test]
+fn a_stream_takes_as_much_memory_as_is_counted() {
+    const STREAMS: usize = 256;
+    let settings = H2Settings { max_concurrent_streams: STREAMS as u32, ..H2Settings::default() };
+    let mut pair = Pair::new(&H2ClientSettings::default(), &settings);
+    pair.settle();
+    pair.requests.reserve(STREAMS);
+    let mut asked = Vec::with_capacity(STREAMS);
+    let mut answering = Vec::with_capacity(STREAMS);
+    let before = live();
+    counted(|| {
+        for _ in 0..STREAMS {
+            asked.push(pair.client.open(get("/"), false).unwrap());
+            pair.settle();
+        }
+        answering.extend(pair.requests.drain(..).map(|(_head, stream)| stream));
+    });
+    let both = usize::try_from(live() - before).unwrap() / STREAMS;
+    assert_eq!(answering.len(), STREAMS);
+    assert!(both.abs_diff(2 * STREAM_STATE) <= STREAM_STATE / 8, "{both} bytes at both ends");
 }
