@@ -4787,6 +4787,23 @@ uint8_t *lws_get_close_payload(struct lws *wsi);
 /// `wsi` is NULL or a wsi of a live context. Service thread only.
 void lws_validity_confirmed(struct lws *wsi);
 
+/// permessage-deflate (RFC 7692), for the table in `info.extensions`: `{ "permessage-deflate",
+/// lws_extension_callback_pm_deflate, "permessage-deflate; client_max_window_bits" }`. A vhost with it compresses the
+/// WebSockets of clients that offer that, unless the protocol's callback returns nonzero for
+/// `LWS_CALLBACK_CONFIRM_EXTENSION_OKAY`.
+///
+/// It stands for the library's own implementation, which is not called through it. Not meant to be called: -1.
+///
+/// The caller guarantees:
+/// None is needed; the arguments are not looked at.
+int lws_extension_callback_pm_deflate(struct lws_context *_context,
+                                      const struct lws_extension *_ext,
+                                      struct lws *_wsi,
+                                      enum lws_extension_callback_reasons _reason,
+                                      void *_user,
+                                      void *_in,
+                                      size_t _len);
+
 /// The wsi's own descriptor; -1 for an HTTP/2 stream, which has none, after the close, and for NULL.
 ///
 /// The caller guarantees:

@@ -219,8 +219,10 @@ fn what_cannot_be_written_is_refused() {
     }
     client.close();
     server.settles();
-    let errors = server.running.stderr();
-    assert!(errors.iter().any(|line| line.contains("write protocol 0x3")), "{errors:?}");
+    until("the error in the log", || {
+        let errors = server.running.stderr();
+        errors.iter().any(|line| line.contains("write protocol 0x3")).then_some(())
+    });
     server.finish();
 }
 
@@ -250,6 +252,86 @@ fn what_came_with_the_request_is_not_lost() {
     } else {
         assert!(unread.ends_with(b"early"));
     }
+    client.close();
+    server.finish();
+}
+
+// ---- compression ----
+
+/// What a compressed message says.
+fn inflated(payload: &[u8]) -> Vec<u8> {
+    let mut inflater = flate2::Decompress::new(false);
+    let mut out = Vec::with_capacity(1 << 20);
+    let all = [payload, &[0, 0, 0xff, 0xff]].concat();
+    inflater.decompress_vec(&all, &mut out, flate2::FlushDecompress::Sync).expect("DEFLATE");
+    out
+}
+
+fn deflated(message: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(message.len() + 64);
+    let mut deflater = flate2::Compress::new(flate2::Compression::fast(), false);
+    deflater.compress_vec(message, &mut out, flate2::FlushCompress::Sync).expect("room");
+    assert_eq!(out[out.len() - 4..], [0, 0, 0xff, 0xff]);
+    out.truncate(out.len() - 4);
+    out
+}
+
+/// An upgrade that offers compression; its answer.
+fn offered(port: u16, protocol: &str, offer: &str) -> (ws::Client<TcpStream>, Option<String>) {
+    let mut http = h1::Client::new(h1::connect(port));
+    http.send(ws::request("/", protocol, &format!("Sec-WebSocket-Extensions: {offer}\r\n")));
+    let response = http.response();
+    assert_eq!(response.status, 101, "{response:?}");
+    let answer = response.header("sec-websocket-extensions").map(str::to_owned);
+    (ws::Client::over(http.into_parts().0), answer)
+}
+
+#[test]
+fn messages_are_compressed_where_that_is_agreed_on() {
+    const COMPRESSED: u8 = 0x40;
+    let server = start(&["--extension"]);
+    let (mut client, answer) = offered(
+        server.port,
+        "at-once",
+        "permessage-deflate; server_no_context_takeover; client_max_window_bits",
+    );
+    assert_eq!(answer.as_deref(), Some("permessage-deflate; server_no_context_takeover"));
+    for message in [&b"Hello"[..], b"Hello", &[b'x'; 3000]] {
+        client.send(FIN | COMPRESSED | TEXT, deflated(message));
+        let frame = client.next();
+        assert_eq!(frame.first, FIN | COMPRESSED | TEXT);
+        assert_eq!(inflated(&frame.payload), message);
+    }
+    client.say("plain");
+    assert_eq!(inflated(&client.next().payload), b"plain");
+    client.send(FIN | COMPRESSED | BINARY, [0xff; 20]);
+    assert_eq!(std::iter::from_fn(|| client.try_next()).last().and_then(|f| f.close_code()), Some(1007));
+    // the program of this protocol objects, and nobody offers it on the other server
+    let (mut objected, answer) = offered(server.port, "command", "permessage-deflate");
+    assert_eq!(answer, None);
+    objected.send(FIN | COMPRESSED | TEXT, deflated(b"x"));
+    assert_eq!(objected.next().close_code(), Some(1002));
+    drop((client, objected));
+    server.finish();
+    let server = start(&[]);
+    let (mut none, answer) = offered(server.port, "echo", "permessage-deflate");
+    assert_eq!(answer, None);
+    none.close();
+    server.finish();
+}
+
+/// 50 KB on the wire, 50 MB in memory if anybody kept it.
+#[test]
+fn a_message_that_inflates_to_much_is_not_held() {
+    const COMPRESSED: u8 = 0x40;
+    let server = start(&["--extension", "--quiet"]);
+    let (mut client, _) = offered(server.port, "", "permessage-deflate");
+    let before = server.running.rss();
+    client.send(FIN | COMPRESSED | BINARY, deflated(&vec![0; 50_000_000]));
+    client.send(FIN | PING, "still there");
+    assert_eq!(client.next(), Frame::new(FIN | PONG, "still there"));
+    let grown = server.running.rss().saturating_sub(before);
+    assert!(grown < 20_000, "{grown} KiB more");
     client.close();
     server.finish();
 }

@@ -24,6 +24,8 @@ use crate::proto::http::cookie_jar::Limits;
 use crate::proto::http::header::HeaderLimits;
 use crate::proto::http::mount::{Mount, MountKind};
 use crate::proto::tls::{self, ClientAuth, ClientOptions, ClientTls, Credentials, LoadRoots, ServerOptions};
+use crate::proto::ws::deflate::Params;
+use crate::proto::ws::negotiate::PERMESSAGE_DEFLATE;
 
 type Info = lws_context_creation_info;
 type Result<T> = std::result::Result<T, CreateError>;
@@ -224,7 +226,6 @@ unsafe fn refuse_vhost_fields(info: &Info) -> Result<()> {
     // SAFETY: the caller's promise.
     let string = |string| unsafe { text(string) };
     refuse([
-        (pointer(info.extensions), "extensions", "permessage-deflate is not negotiated yet"),
         (pointer(info.token_limits), "token_limits", "use max_http_header_data"),
         (
             pointer(info.reject_service_keywords),
@@ -313,6 +314,7 @@ pub(super) unsafe fn vhost_config(info: &Info, context: Weak<Context>) -> Result
             client_tls,
             mounts: mounts(info.mounts, &protocols)?,
             default_protocol: default_protocol(info, &protocols),
+            deflate: extensions(info)?,
             protocols,
             headers: pairs(info.headers, "headers")?,
             server_string: text(info.server_string),
@@ -440,6 +442,29 @@ unsafe fn make_protocol(protocol: &lws_protocols, info: &Info) -> Result<Protoco
         private: None.into(),
         name,
     })
+}
+
+/// The most that a compressed message may inflate to, bytes.
+const INFLATED_MAX: u64 = 1 << 30;
+
+/// How WebSockets are compressed, if the program's table of extensions says so. It may name nothing else: there is no
+/// calling of a program's own extensions.
+unsafe fn extensions(info: &Info) -> Result<Option<Params>> {
+    let mut deflate = None;
+    // SAFETY: the table ends with an entry without a name, by contract.
+    while let Some(entry) = unsafe { info.extensions.wrapping_add(usize::from(deflate.is_some())).as_ref() } {
+        // SAFETY: names are C strings by contract.
+        let Some(name) = (unsafe { text(entry.name) }) else { break };
+        let own: unsafe extern "C" fn(_, _, _, _, _, _, _) -> _ =
+            super::ws::lws_extension_callback_pm_deflate;
+        let is_own = entry.callback.is_some_and(|callback| std::ptr::fn_addr_eq(callback, own));
+        if name != PERMESSAGE_DEFLATE || !is_own || deflate.is_some() {
+            let why = "only permessage-deflate with lws_extension_callback_pm_deflate, once";
+            return Err(CreateError::new("extensions", name, why));
+        }
+        deflate = Some(Params { max_inflated: Some(INFLATED_MAX), ..Params::default() });
+    }
+    Ok(deflate)
 }
 
 /// The protocol that its per-vhost options call the default.

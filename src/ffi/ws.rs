@@ -1,6 +1,6 @@
 //! WebSockets: what programs ask about one, and how they end it.
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_void};
 
 use super::guard::guard;
 use super::handle::{wsi, wsi_cx};
@@ -147,4 +147,26 @@ pub unsafe extern "C" fn lws_validity_confirmed(wsi: *mut lws) {
             cx.confirm_life(wsi);
         }
     });
+}
+
+/// permessage-deflate (RFC 7692), for the table in `info.extensions`: `{ "permessage-deflate",
+/// lws_extension_callback_pm_deflate, "permessage-deflate; client_max_window_bits" }`. A vhost with it compresses the
+/// WebSockets of clients that offer that, unless the protocol's callback returns nonzero for
+/// `LWS_CALLBACK_CONFIRM_EXTENSION_OKAY`.
+///
+/// It stands for the library's own implementation, which is not called through it. Not meant to be called: -1.
+///
+/// # Safety
+/// None is needed; the arguments are not looked at.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lws_extension_callback_pm_deflate(
+    _context: *mut lws_context,
+    _ext: *const lws_extension,
+    _wsi: *mut lws,
+    _reason: enum_lws_extension_callback_reasons,
+    _user: *mut c_void,
+    _in: *mut c_void,
+    _len: usize,
+) -> c_int {
+    -1
 }

@@ -71,7 +71,7 @@ static int stand_in;
 		info->member = 7; \
 	}
 #define EACH(pointer, text, number) \
-	pointer(fops) pointer(extensions) pointer(token_limits) \
+	pointer(fops) pointer(token_limits) \
 	pointer(reject_service_keywords) pointer(provided_client_ssl_ctx) \
 	text(log_filepath) text(ssl_cipher_list) text(ecdh_curve) text(tls1_3_plus_cipher_list) \
 	text(client_ssl_cipher_list) text(client_tls_1_3_plus_cipher_list) text(listen_accept_role) \
@@ -88,6 +88,13 @@ static void set_http_proxy_address(info_t *info)
 {
 	/* what comes before the @ is secret */
 	info->http_proxy_address = "user:secret@no-port";
+}
+
+static void set_extensions(info_t *info)
+{
+	static const struct lws_extension own[] = { { "x-own", NULL, "x-own" }, { NULL, NULL, NULL } };
+
+	info->extensions = own;
 }
 
 static void set_http_nsc_filepath(info_t *info)
@@ -275,6 +282,7 @@ static const struct {
 	{ set_metric_report, "system_ops", "metric_report" },
 	{ set_jit_trust_query, "system_ops", "jit_trust_query" },
 	{ set_http_proxy_address, "http_proxy_address", "no-port" },
+	{ set_extensions, "extensions", "x-own" },
 	{ set_http_nsc_filepath, "http_nsc_filepath", "/" },
 	{ set_client_ssl_private_key_password, "client_ssl_private_key_password", "(set)" },
 	{ set_client_ssl_ca_filepath, "client_ssl_ca_filepath", "/no/such.ca" },

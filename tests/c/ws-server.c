@@ -369,6 +369,9 @@ static int callback_ws(const char *protocol, struct lws *wsi, enum lws_callback_
 	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
 		return !strcmp(protocol, "refuse");
 
+	case LWS_CALLBACK_CONFIRM_EXTENSION_OKAY:
+		return !strcmp(protocol, "command");
+
 	case LWS_CALLBACK_ADD_HEADERS:
 		return lws_add_http_header_by_name(wsi, (unsigned char *)"x-added:", (unsigned char *)protocol,
 						   (int)strlen(protocol), (unsigned char **)&args->p,
@@ -477,6 +480,11 @@ static const struct lws_protocols protocols[] = {
 	{ "command", callback_command, sizeof(struct session), 0, 0, NULL, 0 },
 	{ "refuse", callback_refuse, sizeof(struct session), 0, 0, NULL, 0 },
 	LWS_PROTOCOL_LIST_TERM
+};
+
+static const struct lws_extension extensions[] = {
+	{ "permessage-deflate", lws_extension_callback_pm_deflate, "permessage-deflate" },
+	{ NULL, NULL, NULL }
 };
 
 /* ---- the event library ---- */
@@ -683,6 +691,8 @@ int main(int argc, char **argv)
 			strike = v;
 		} else if ((v = value_of(argv[n], "--default"))) {
 			by_default = v;
+		} else if (!strcmp(argv[n], "--extension")) {
+			info.extensions = extensions;
 		} else if (!strcmp(argv[n], "--quiet")) {
 			quiet = 1;
 		} else {

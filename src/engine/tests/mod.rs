@@ -319,6 +319,7 @@ impl Fixture {
             h2c: true,
             protocols: vec![protocol("http")],
             default_protocol: 0,
+            deflate: None,
             mounts: Vec::new(),
             headers: Vec::new(),
             server_string: None,

@@ -16,6 +16,7 @@ use bytes::BytesMut;
 
 use super::reason::Reason;
 use super::wsi::Wsi;
+use crate::proto::ws::deflate::{Deflater, Inflater, Params};
 use crate::proto::ws::{Piece, Receiver, Sender, Side};
 
 /// How far a WebSocket has come.
@@ -130,6 +131,12 @@ impl WsCore {
             peer_closed: false,
             reason: Vec::new(),
         }
+    }
+
+    /// Messages are compressed from here on, as was agreed.
+    pub(super) fn compress(&mut self, params: &Params) {
+        self.receiver = Receiver::new(self.side, Some(Inflater::new(self.side, params)));
+        self.sender = Sender::new(self.side, Some(Deflater::new(self.side, params)));
     }
 
     /// What the program has prepared for the CLOSE, status first; empty when nothing.

@@ -2,7 +2,7 @@
 //! (RFC 8441).
 //!
 //! The program is asked in this order: `HTTP_CONFIRM_UPGRADE` (HTTP/1.1 only, as ever), `HTTP_BIND_PROTOCOL` of the
-//! protocol that was chosen, `FILTER_PROTOCOL_CONNECTION`, `ADD_HEADERS`, `ESTABLISHED`. Whoever says no ends it; the
+//! protocol that was chosen, `FILTER_PROTOCOL_CONNECTION`, `CONFIRM_EXTENSION_OKAY`, `ADD_HEADERS`, `ESTABLISHED`. Whoever says no ends it; the
 //! client is told so by a status, unless the program has answered by itself.
 
 use std::ffi::CString;
@@ -22,7 +22,9 @@ use crate::proto::http::header::HeaderTable;
 use crate::proto::http::response::HeaderError;
 use crate::proto::http::token::Token;
 use crate::proto::ws::Side;
+use crate::proto::ws::deflate::Params;
 use crate::proto::ws::handshake::{self, Refusal, Upgrade};
+use crate::proto::ws::negotiate::negotiate_server;
 
 /// The `:protocol` of an extended CONNECT that opens a WebSocket.
 const WEBSOCKET: &[u8] = b"websocket";
@@ -106,6 +108,10 @@ impl Context {
     fn accept_upgrade(&self, wsi: &Wsi, vhost: &Vhost, asked: &Upgrade<'_>) -> bool {
         let name = vhost.protocols.get(wsi.protocol.get()).map_or("", |protocol| &protocol.name);
         let chosen = Some(name).filter(|name| !(asked.protocols.is_empty() || name.is_empty()));
+        let compression = self.agree_on_compression(wsi, vhost, asked);
+        if let Some((params, _)) = &compression {
+            wsi.with_ws(|ws| ws.compress(params));
+        }
         let head = build_head(|head| {
             if let Some(key) = asked.key {
                 start_switch(head, key, chosen)?;
@@ -114,6 +120,9 @@ impl Context {
                 if let Some(chosen) = chosen {
                     head.own_header("sec-websocket-protocol", chosen.as_bytes())?;
                 }
+            }
+            if let Some((_, answer)) = &compression {
+                head.own_header("sec-websocket-extensions", answer.as_bytes())?;
             }
             self.offer_headers(wsi, head)?;
             head.end()
@@ -140,6 +149,18 @@ impl Context {
         }
         wsi.http.phase.set(Phase::Idle);
         true
+    }
+
+    /// Compression, if the client offers it, the vhost has it, and the program lets it be; with the answer.
+    fn agree_on_compression(
+        &self,
+        wsi: &Wsi,
+        vhost: &Vhost,
+        asked: &Upgrade<'_>,
+    ) -> Option<(Params, String)> {
+        let agreed = negotiate_server(&asked.extensions, vhost.deflate.as_ref()?)?;
+        let name = Arg::Numbered(c"permessage-deflate", 0);
+        (self.dispatch(wsi, Reason::ConfirmExtensionOkay, name) == 0).then_some(agreed)
     }
 
     /// Says no. The connection ends: what the client takes for frames must not be taken for requests.

@@ -10,6 +10,7 @@ pub mod extensions;
 pub mod frame;
 pub mod handshake;
 mod mask;
+pub mod negotiate;
 mod receiver;
 mod sender;
 mod utf8;
