@@ -1,0 +1,152 @@
+/*
+ * minimal-ws-server-timer
+ *
+ * A timer for each WebSocket: at each tick the client is told the number. If ticks
+ * did not come, a timeout would close the connection.
+ *
+ *   build/minimal-ws-server-timer -p 7681       # and open http://localhost:7681/
+ *
+ *   -p PORT          port to listen on, 0 lets the kernel choose (7681)
+ *   -s               over TLS
+ *   --interval MS    time between ticks (1000)
+ *   --eventlib KIND  "custom": on the event loop of shared/loop.c
+ *   -d LEVELS        log levels to show, 15 shows the informative ones too
+ */
+
+#define _POSIX_C_SOURCE 200809L
+
+#include <libwebsockets.h>
+#include "loop.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The makefile gives these as absolute paths, so any directory will do. */
+#if !defined(WWW_DIR)
+#define WWW_DIR "mount-origin"
+#endif
+#if !defined(CERT_DIR)
+#define CERT_DIR "build/certs"
+#endif
+
+/* One for each WebSocket: the callback gets it as `user`. */
+struct session {
+	unsigned int ticks, sent;
+};
+
+static int interval_ms = 1000;
+
+/* The timer goes off once; lws_set_timer_usecs(wsi, -1) would cancel it. */
+static void wind_up(struct lws *wsi)
+{
+	lws_set_timer_usecs(wsi, (lws_usec_t)interval_ms * LWS_US_PER_MS);
+	lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, 30 + interval_ms / 1000);
+}
+
+static int send_tick(struct lws *wsi, struct session *session)
+{
+	unsigned char buf[LWS_PRE + 32];
+	int len;
+
+	if (session->sent == session->ticks)
+		return 0;
+	session->sent = session->ticks;
+	len = lws_snprintf((char *)buf + LWS_PRE, 32, "tick %u",
+			   session->ticks);
+
+	return lws_write(wsi, buf + LWS_PRE, (size_t)len, LWS_WRITE_TEXT) < len ?
+								-1 : 0;
+}
+
+static int callback_timer(struct lws *wsi, enum lws_callback_reasons reason,
+			  void *user, void *in, size_t len)
+{
+	struct session *session = (struct session *)user;
+
+	(void)in;
+	(void)len;
+
+	switch (reason) {
+	case LWS_CALLBACK_ESTABLISHED:
+		wind_up(wsi);
+		break;
+
+	case LWS_CALLBACK_TIMER:
+		session->ticks++;
+		wind_up(wsi);
+		lws_callback_on_writable(wsi);
+		break;
+
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+		return send_tick(wsi, session);
+
+	default:
+		break;
+	}
+
+	return 0;
+}
+
+/* The first is for requests that are not for a WebSocket. */
+static const struct lws_protocols protocols[] = {
+	{ "http", lws_callback_http_dummy, 0, 0, 0, NULL, 0 },
+	{ "timer", callback_timer, sizeof(struct session), 0, 0, NULL, 0 },
+	LWS_PROTOCOL_LIST_TERM
+};
+
+static const struct lws_http_mount mount_files = {
+	.mountpoint		= "/",
+	.origin			= WWW_DIR,
+	.def			= "chat.html",
+	.origin_protocol	= LWSMPRO_FILE,
+	.mountpoint_len		= 1,
+};
+
+int main(int argc, const char **argv)
+{
+	struct lws_context_creation_info info;
+	struct lws_context *context;
+	const char *option, *scheme = "http";
+	int failed;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	option = lws_cmdline_option(argc, argv, "-d");
+	lws_set_log_level(option ? atoi(option) : LLL_ERR | LLL_WARN, NULL);
+
+	memset(&info, 0, sizeof(info));
+	info.protocols	= protocols;
+	info.mounts	= &mount_files;
+	option		= lws_cmdline_option(argc, argv, "-p");
+	info.port	= option ? atoi(option) : 7681;
+	if (lws_cmdline_option(argc, argv, "-s")) {
+		scheme = "https";
+		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+		info.ssl_cert_filepath = CERT_DIR "/localhost.crt";
+		info.ssl_private_key_filepath = CERT_DIR "/localhost.key";
+	}
+	option = lws_cmdline_option(argc, argv, "--interval");
+	if (option)
+		interval_ms = atoi(option);
+	info.options |=
+		LWS_SERVER_OPTION_HTTP_HEADERS_SECURITY_BEST_PRACTICES_ENFORCE;
+	if (loop_init(&info, lws_cmdline_option(argc, argv, "--eventlib")))
+		return 1;
+
+	context = lws_create_context(&info);
+	if (!context) {
+		fprintf(stderr, "lws_create_context failed\n");
+		return 1;
+	}
+
+	printf("listening on %s://localhost:%d\n", scheme,
+	       lws_get_vhost_listen_port(
+			lws_get_vhost_by_name(context, "default")));
+
+	failed = loop_run(context, NULL);
+	lws_context_destroy(context);
+	failed |= loop_end();
+	printf("Completed: %s\n", failed ? "failed" : "OK");
+
+	return failed;
+}
