@@ -225,3 +225,86 @@ fn firefox_is_killed() {
 fn firefox_is_killed_with_an_unguarded_loop() {
     killed_in_downloads_leaves_nothing(Kind::Firefox, &["--unguarded"]);
 }
+
+/// A browser that has the chat open.
+struct Chatter {
+    browser: Browser,
+    name: &'static str,
+}
+
+impl Chatter {
+    fn enter(kind: Kind, url: &str, screenshot: &Path) -> Self {
+        let _ = fs::remove_file(screenshot);
+        let mut browser = Browser::start(kind, "chat", url, screenshot);
+        let open = browser.wait("open");
+        assert_eq!(open["page"], "HTTP/2", "{open}");
+        assert_eq!(open["state"], "open, lws-minimal", "{open}");
+        Self { browser, name: kind.name() }
+    }
+
+    fn order(&mut self, order: &Value) {
+        self.browser.driver.tell(&order.to_string());
+    }
+
+    fn says(&mut self, text: &str) {
+        self.order(&serde_json::json!({ "say": text }));
+    }
+
+    fn sees(&mut self, texts: &[&str]) {
+        let last = texts.last().expect("something to see");
+        self.order(&serde_json::json!({ "wait": last }));
+        let shown = self.browser.wait("shown");
+        assert_eq!(shown["messages"], serde_json::json!(texts), "in {}", self.name);
+    }
+
+    fn leaves(mut self) {
+        self.order(&serde_json::json!({ "end": true }));
+        self.browser.wait("gone");
+    }
+}
+
+/// Both browsers carry their WebSocket over the HTTP/2 connection that the page came over (RFC 8441): the server has
+/// accepted one connection of each, and has a WebSocket on each.
+fn browsers_chat(example: &str, kind: &str) {
+    let _alone = ONE_BROWSER.lock().unwrap_or_else(PoisonError::into_inner);
+    let server = CountingServer::new(Examples::built().start(example, &["-s", "--eventlib", kind]));
+    let url = format!("{}/", server.server().url());
+    let screenshots = tmp().join("screenshots");
+    fs::create_dir_all(&screenshots).expect("directory of screenshots");
+    let picture = |browser: Kind| screenshots.join(format!("{example}-{kind}-{}.png", browser.name()));
+
+    let mut one = Chatter::enter(Kind::Chromium, &url, &picture(Kind::Chromium));
+    let mut other = Chatter::enter(Kind::Firefox, &url, &picture(Kind::Firefox));
+    let open = server.statistics();
+    assert!(open.of("h2_stream").live >= 2, "two WebSockets are streams: {open:?}");
+
+    one.says("Hello from Chromium");
+    one.sees(&["Hello from Chromium"]);
+    other.sees(&["Hello from Chromium"]);
+    other.says("Grüße aus Firefox ☕");
+    for chatter in [&mut one, &mut other] {
+        chatter.sees(&["Hello from Chromium", "Grüße aus Firefox ☕"]);
+    }
+    one.leaves();
+    other.says("Alone");
+    other.sees(&["Hello from Chromium", "Grüße aus Firefox ☕", "Alone"]);
+    other.leaves();
+
+    server.expect_idle();
+    let errors = server.stop();
+    assert!(errors.is_empty(), "{errors:#?}");
+    for browser in [Kind::Chromium, Kind::Firefox] {
+        let image = fs::read(picture(browser)).expect("the screenshot");
+        assert!(image.starts_with(b"\x89PNG") && image.len() > 10_000, "{} bytes", image.len());
+    }
+}
+
+#[test]
+fn browsers_chat_on_the_default_loop() {
+    browsers_chat("minimal-ws-server", "default");
+}
+
+#[test]
+fn browsers_chat_on_an_unguarded_loop() {
+    browsers_chat("minimal-ws-server-ring", "unguarded");
+}

@@ -7,6 +7,8 @@
 //
 //   page   loads URL several times past the cache, notes over which protocol
 //          each resource came, takes SCREENSHOT, closes the browser
+//   chat   opens the chat page at URL, and does what stdin says, a JSON object a line: {"say":TEXT} sends, {"wait":TEXT}
+//          waits until the page shows it and reports, {"end":true} takes SCREENSHOT and closes the browser
 //   stall  opens URL, starts downloads that are never read, and then waits for
 //          the test to kill the browser
 //
@@ -14,11 +16,14 @@
 //   {"event":"launched","pid":…}    pid leads the browser's process group
 //   {"event":"loaded","resources":[{"name":…,"protocol":…,"status":…}],"text":…}
 //   {"event":"stalled"}             the downloads have been answered
+//   {"event":"open","page":…,"state":…}     the chat's WebSocket is open
+//   {"event":"shown","messages":[…]}        what a chat was told to wait for is there
 //   {"event":"gone"}                no process of the browser is left
 // It fails with a message on stderr and a nonzero exit status.
 
 import { once } from "node:events";
 import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
 
 const [modules, browserName, executablePath, scenario, url, screenshot] = process.argv.slice(2);
 const puppeteer = createRequire(`${modules}/`)("puppeteer-core");
@@ -132,6 +137,35 @@ async function loadPage(browser) {
   report("gone");
 }
 
+async function chatPage(browser) {
+  const page = await browser.newPage();
+  await page.goto(url, { waitUntil: "load", timeout: 30_000 });
+  await page.waitForSelector("html.open", { timeout: 30_000 });
+  const text = (id) => page.evaluate((id) => document.getElementById(id).textContent, id);
+  report("open", { page: await text("protocol"), state: await text("state") });
+
+  const shown = (wanted) =>
+    [...document.querySelectorAll("#messages li")].some((item) => item.textContent === wanted);
+  for await (const line of createInterface({ input: process.stdin })) {
+    const order = JSON.parse(line);
+    if (order.say !== undefined) {
+      await page.type("#text", order.say);
+      await page.click("#send");
+    }
+    if (order.wait !== undefined) {
+      await page.waitForFunction(shown, { timeout: 30_000 }, order.wait);
+      const messages = await page.$$eval("#messages li", (items) =>
+        items.map((item) => item.textContent),
+      );
+      report("shown", { messages });
+    }
+    if (order.end) break;
+  }
+  await page.screenshot({ path: screenshot, fullPage: true });
+  await browser.close();
+  report("gone");
+}
+
 async function stallPage(browser, exited) {
   const page = await browser.newPage();
   await page.goto(url, { waitUntil: "load", timeout: 30_000 });
@@ -148,7 +182,8 @@ const browser = await launch();
 const exited = once(browser.process(), "exit");
 try {
   report("launched", { pid: browser.process().pid, version: await browser.version() });
-  await (scenario === "page" ? loadPage(browser) : stallPage(browser, exited));
+  const scenarios = { page: loadPage, chat: chatPage, stall: stallPage };
+  await scenarios[scenario](browser, exited);
 } finally {
   if (browser.process().exitCode === null && browser.process().signalCode === null) {
     process.kill(-browser.process().pid, "SIGKILL");
