@@ -111,7 +111,7 @@ impl Context {
             self.end_sharing(wsi, client);
             self.tell_of_failure(wsi, client);
         }
-        let ends = self.ends_of(wsi);
+        let ends = self.ends_of(wsi, client.is_some());
         if wsi.http.bound.replace(false) {
             self.dispatch(wsi, ends.0, Arg::Null);
         }
@@ -158,8 +158,8 @@ impl Context {
     }
 
     /// What the program is told when the wsi leaves its protocol, and when it is over.
-    fn ends_of(&self, wsi: &Wsi) -> (Reason, Reason) {
-        self.ends_of_ws(wsi).unwrap_or(if wsi.is_client() {
+    fn ends_of(&self, wsi: &Wsi, is_client: bool) -> (Reason, Reason) {
+        self.ends_of_ws(wsi).unwrap_or(if is_client {
             (Reason::ClientHttpDropProtocol, Reason::ClosedClientHttp)
         } else {
             (Reason::HttpDropProtocol, Reason::ClosedHttp)

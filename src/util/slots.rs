@@ -8,14 +8,35 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 
 /// Slots of the first chunk; chunk `k` has `FIRST << k`.
-const FIRST: usize = 64;
-/// Enough chunks for 2³⁰ slots.
-const CHUNKS: usize = 25;
+const FIRST: u32 = 64;
+/// Chunks that a [`Place`] can name, which is enough for 2²⁷ slots and more.
+const CHUNKS: usize = 1 << (u32::BITS - OFFSET_BITS);
+/// Bits of a [`Place`] that are the offset.
+const OFFSET_BITS: u32 = 27;
+
+/// Where a slot is: its chunk in the high bits, its offset there in the low ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Place(u32);
+
+impl Place {
+    fn new(chunk: usize, offset: u32) -> Self {
+        Self((chunk as u32) << OFFSET_BITS | offset)
+    }
+
+    fn chunk(self) -> usize {
+        (self.0 >> OFFSET_BITS) as usize
+    }
+
+    fn offset(self) -> usize {
+        (self.0 & ((1 << OFFSET_BITS) - 1)) as usize
+    }
+}
 
 /// Names one use of one slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id {
-    index: u32,
+    place: Place,
+    /// Odd, as that of a slot in use.
     generation: u32,
 }
 
@@ -23,13 +44,13 @@ impl Id {
     /// The slot's number, stable over its reuse.
     #[must_use]
     pub fn index(self) -> usize {
-        self.index as usize
+        FIRST as usize * ((1 << self.place.chunk()) - 1) + self.place.offset()
     }
 }
 
 struct Slot<T> {
+    /// Goes up when a use begins and when it ends: odd while the slot is in use.
     generation: Cell<u32>,
-    live: Cell<bool>,
     value: T,
 }
 
@@ -37,8 +58,9 @@ struct Slot<T> {
 pub struct Slots<T> {
     chunks: [OnceCell<Box<[Slot<T>]>>; CHUNKS],
     /// Oldest first: a slot is reused as late as possible, so stale pointers have time to be noticed.
-    free: RefCell<VecDeque<u32>>,
+    free: RefCell<VecDeque<Place>>,
     live: Cell<usize>,
+    /// Chunks made.
     made: Cell<usize>,
 }
 
@@ -57,35 +79,31 @@ impl<T> Slots<T> {
     /// Takes a free slot, making a chunk of them with `make` when there is none.
     ///
     /// # Panics
-    /// After 2³⁰ slots.
+    /// After 2²⁷ slots.
     pub fn take(&self, make: impl Fn() -> T) -> (Id, &T) {
-        if self.free.borrow().is_empty() {
-            self.grow(make);
-        }
-        let index = self.free.borrow_mut().pop_front().expect("a chunk was just added");
-        let slot = self.slot(index).expect("free indices lie in made chunks");
-        slot.live.set(true);
+        let free = self.free.borrow_mut().pop_front();
+        let place = free.unwrap_or_else(|| self.grow(make));
+        let slot = self.slot(place).expect("free slots lie in made chunks");
+        slot.generation.set(slot.generation.get().wrapping_add(1));
         self.live.set(self.live.get() + 1);
-        (Id { index, generation: slot.generation.get() }, &slot.value)
+        (Id { place, generation: slot.generation.get() }, &slot.value)
     }
 
     /// Ends the use that `id` names; ignored when it ended before.
     pub fn release(&self, id: Id) {
-        if let Some(slot) = self.slot(id.index)
-            && slot.live.get()
+        if let Some(slot) = self.slot(id.place)
             && slot.generation.get() == id.generation
         {
-            slot.live.set(false);
             slot.generation.set(id.generation.wrapping_add(1));
             self.live.set(self.live.get() - 1);
-            self.free.borrow_mut().push_back(id.index);
+            self.free.borrow_mut().push_back(id.place);
         }
     }
 
     /// The value, while the use that `id` names lasts.
     pub fn get(&self, id: Id) -> Option<&T> {
-        let slot = self.slot(id.index)?;
-        (slot.live.get() && slot.generation.get() == id.generation).then_some(&slot.value)
+        let slot = self.slot(id.place)?;
+        (slot.generation.get() == id.generation).then_some(&slot.value)
     }
 
     /// Slots in use.
@@ -100,37 +118,30 @@ impl<T> Slots<T> {
 
     /// The ids in use, as a snapshot: what a caller does to the arena while walking it is harmless.
     pub fn snapshot(&self) -> Vec<Id> {
-        (0..self.made.get() as u32)
-            .filter_map(|index| {
-                let slot = self.slot(index)?;
-                slot.live.get().then(|| Id { index, generation: slot.generation.get() })
-            })
-            .collect()
+        let all =
+            (0..self.made.get()).flat_map(|chunk| (0..FIRST << chunk).map(move |at| Place::new(chunk, at)));
+        all.filter_map(|place| {
+            let generation = self.slot(place)?.generation.get();
+            (generation % 2 == 1).then_some(Id { place, generation })
+        })
+        .collect()
     }
 
-    fn grow(&self, make: impl Fn() -> T) {
-        let before = self.made.get();
-        let (chunk, _) = place(before as u32);
-        let fresh: Box<[Slot<T>]> = (0..FIRST << chunk)
-            .map(|_| Slot { generation: Cell::new(1), live: Cell::new(false), value: make() })
-            .collect();
-        let count = fresh.len();
+    /// Makes another chunk; the first of its slots.
+    fn grow(&self, make: impl Fn() -> T) -> Place {
+        let chunk = self.made.get();
+        let count = FIRST << chunk;
+        assert!(count <= 1 << OFFSET_BITS, "more slots than there are names for");
+        let fresh = (0..count).map(|_| Slot { generation: Cell::new(0), value: make() }).collect();
         assert!(self.chunks[chunk].set(fresh).is_ok(), "chunks are made once, in order");
-        self.made.set(before + count);
-        self.free.borrow_mut().extend(before as u32..(before + count) as u32);
+        self.made.set(chunk + 1);
+        self.free.borrow_mut().extend((1..count).map(|at| Place::new(chunk, at)));
+        Place::new(chunk, 0)
     }
 
-    fn slot(&self, index: u32) -> Option<&Slot<T>> {
-        let (chunk, offset) = place(index);
-        self.chunks.get(chunk)?.get()?.get(offset)
+    fn slot(&self, place: Place) -> Option<&Slot<T>> {
+        self.chunks[place.chunk()].get()?.get(place.offset())
     }
-}
-
-/// Chunk and offset of a slot number.
-fn place(index: u32) -> (usize, usize) {
-    let scaled = index as usize / FIRST + 1;
-    let chunk = scaled.ilog2() as usize;
-    (chunk, index as usize - FIRST * ((1 << chunk) - 1))
 }
 
 #[cfg(test)]
@@ -138,12 +149,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_tile_the_chunks() {
-        assert_eq!(place(0), (0, 0));
-        assert_eq!(place(63), (0, 63));
-        assert_eq!(place(64), (1, 0));
-        assert_eq!(place(191), (1, 127));
-        assert_eq!(place(192), (2, 0));
+    fn numbers_tile_the_chunks() {
+        let slots = Slots::<()>::default();
+        let numbers: Vec<usize> = (0..1000).map(|_| slots.take(|| ()).0.index()).collect();
+        assert!(numbers.iter().copied().eq(0..1000), "{numbers:?}");
+        assert!(slots.snapshot().iter().map(|id| id.index()).eq(0..1000));
     }
 
     #[test]
