@@ -4,6 +4,7 @@
 //! A [`Fixture`] checks the event-loop contract while a test runs (each descriptor admitted and removed once, interest told
 //! exactly, no stream ever shown), and at its end that every callback had its counterpart and the ledger is empty.
 
+mod client;
 mod faults;
 mod flow;
 mod timers;
