@@ -13,10 +13,12 @@ use common::{h1, h2, tls, until};
 const LOOPS: [&str; 3] = ["default", "custom", "unguarded"];
 
 /// The programs of these tests.
-const TESTED: [&str; 6] = [
+const TESTED: [&str; 8] = [
     "minimal-ws-server",
     "minimal-ws-server-ring",
     "minimal-ws-server-echo",
+    "minimal-ws-server-pmd",
+    "minimal-ws-server-pmd-bulk",
     "minimal-ws-server-threads",
     "minimal-ws-server-timer",
     "minimal-ws-broker",
@@ -178,6 +180,28 @@ fn minimal_ws_server_echo_for_one_client() {
         over_h1(&server, "").close();
         until("the server's end", || {
             server.program().stdout().iter().any(|line| line == "Completed: OK").then_some(())
+        });
+    }
+}
+
+/// What compresses offers it; these clients do not, and are served all the same.
+#[test]
+fn minimal_ws_server_pmd() {
+    on_every_loop("minimal-ws-server-pmd", &[], chats);
+}
+
+#[test]
+fn minimal_ws_server_pmd_bulk() {
+    for more in [&["-c"][..], &["-b"], &["-n"]] {
+        on_every_loop("minimal-ws-server-pmd-bulk", more, |server| {
+            let mut client = over_h1(server, "lws-minimal-pmd-bulk");
+            let (opcode, message) = client.message();
+            assert_eq!((opcode, message.len()), (BINARY, 128 * 1024 + 7));
+            client.send(FIN | BINARY, &message);
+            server
+                .program()
+                .wait_line("what came back", |line| (line == "the same message came back").then_some(()));
+            client.close();
         });
     }
 }
