@@ -14,6 +14,7 @@ use super::client::resolve::Resolver;
 use super::dispatch::{Arg, UserPtr};
 use super::event_loop::{Admit, EventLoop, interest};
 use super::ledger::{Kind, Ledger};
+use super::random::Random;
 use super::reason::Reason;
 use super::retry::RetryPolicy;
 use super::system::SystemStates;
@@ -157,6 +158,8 @@ pub struct Context {
     pub(super) heads: RefCell<BlockCache>,
     /// Names being looked up for clients.
     pub(super) resolver: Resolver,
+    /// Unpredictable bytes: keys and masks of WebSocket clients.
+    pub(super) random: RefCell<Random>,
     /// Client connections that other requests may share.
     pub(super) shared: RefCell<Vec<Id>>,
     pub(super) protocols_ready: Cell<bool>,
@@ -207,6 +210,7 @@ impl Context {
                 spares: Spares::default(),
                 blocks: Blocks::default(),
                 resolver: Resolver::default(),
+                random: RefCell::default(),
                 shared: RefCell::default(),
                 protocols_ready: Cell::new(false),
                 ending: Cell::new(Ending::No),

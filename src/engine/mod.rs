@@ -16,6 +16,7 @@ pub mod file;
 pub mod http;
 pub mod ledger;
 pub mod listen;
+pub mod random;
 pub mod reason;
 pub mod respond;
 pub mod retry;

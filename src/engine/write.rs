@@ -85,6 +85,8 @@ pub enum WriteError {
     NotOpen,
     /// The frame would break the protocol.
     Frame(ws::SendError),
+    /// The system has no randomness to mask the frame with.
+    NoMask,
 }
 
 impl std::fmt::Display for WriteError {
@@ -106,6 +108,7 @@ impl std::fmt::Display for WriteError {
             Self::WebSocket => write!(f, "it is a WebSocket"),
             Self::NotOpen => write!(f, "the WebSocket is not open"),
             Self::Frame(why) => write!(f, "{why}"),
+            Self::NoMask => write!(f, "the system has no randomness for a mask"),
         }
     }
 }

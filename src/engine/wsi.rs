@@ -444,9 +444,12 @@ impl Wsi {
         let serial = self.serial.get();
         let vhost = self.vhost().map_or_else(String::new, |vhost| vhost.name.clone());
         let version = if self.is_stream() { "h2" } else { "h1" };
-        let target = self.client().map(|client| client.target.borrow().clone());
+        let client = self.client();
+        let is_websocket = client.as_ref().is_some_and(|client| client.options.websocket.is_some());
+        let target = client.map(|client| client.target.borrow().clone());
         target.map_or_else(String::new, |target| {
-            format!("[wsicli|{serial}|{}/{version}/{vhost}/{}]", target.method, target.address)
+            let method = if is_websocket { "WS" } else { &target.method };
+            format!("[wsicli|{serial}|{method}/{version}/{vhost}/{}]", target.address)
         })
     }
 

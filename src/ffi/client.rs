@@ -13,6 +13,7 @@ use crate::engine::client::{ClientInfo, ClientOptions, Form, Target};
 use crate::engine::context::{Context, CreateError};
 use crate::engine::timer::SECOND;
 use crate::engine::vhost::{Proxy, Vhost};
+use crate::engine::ws::client::WebSocketRequest;
 use crate::engine::wsi::Wsi;
 use crate::proto::tls::Trust;
 
@@ -132,8 +133,9 @@ unsafe fn read(ccinfo: &lws_client_connect_info, cx: &Held<'_>) -> Result<Client
         .ok()
         .filter(|&port| port != 0 || is_unix)
         .ok_or_else(|| CreateError::new("port", ccinfo.port, "not a TCP port"))?;
+    let websocket = websocket(ccinfo, string(ccinfo.protocol))?;
     let method = match string(ccinfo.method) {
-        None => return Err(CreateError::new("method", "NULL", "there is no WebSocket client yet")),
+        None => "GET".to_owned(),
         Some(method) if method == "RAW" || method == "MQTT" => {
             return Err(CreateError::new("method", method, "only HTTP is spoken"));
         }
@@ -160,8 +162,11 @@ unsafe fn read(ccinfo: &lws_client_connect_info, cx: &Held<'_>) -> Result<Client
         iface: string(ccinfo.iface),
         alpn: match string(ccinfo.alpn) {
             Some(alpn) => alpn_list(&alpn),
+            // Who wants HTTP/2 for one says so: its server may have no WebSockets over it.
+            None if websocket.is_some() => alpn_list("http/1.1"),
             None => vhost.client_alpn.clone(),
         },
+        websocket,
         keep_warm: u64::from(if ccinfo.keep_warm_secs == 0 { 5 } else { ccinfo.keep_warm_secs }) * SECOND,
         keep_addresses: has(flag::LCCSCF_CONMON),
         tos: TYPE_OF_SERVICE.iter().filter(|(flag, _)| has(*flag)).fold(0, |tos, (_, bits)| tos | bits),
@@ -188,6 +193,27 @@ unsafe fn read(ccinfo: &lws_client_connect_info, cx: &Held<'_>) -> Result<Client
         retry: unsafe { policy(ccinfo.retry_and_idle_policy) }.map(Rc::new),
         vhost,
     })
+}
+
+/// What a WebSocket is asked for with, when one is.
+fn websocket(
+    ccinfo: &lws_client_connect_info,
+    protocols: Option<String>,
+) -> Result<Option<WebSocketRequest>, CreateError> {
+    if !ccinfo.method.is_null() {
+        return Ok(None);
+    }
+    let version = ccinfo.ietf_version_or_minus_one;
+    if !matches!(version, -1 | 0 | 13) {
+        let why = "13 is the only version of WebSocket that is spoken";
+        return Err(CreateError::new("ietf_version_or_minus_one", version, why));
+    }
+    let flags = ccinfo.ssl_connection as u32;
+    if flags & (flag::LCCSCF_HTTP_MULTIPART_MIME.c() | flag::LCCSCF_HTTP_X_WWW_FORM_URLENCODED.c()) != 0 {
+        let why = "a WebSocket's handshake has no body";
+        return Err(CreateError::new("ssl_connection", "LCCSCF_HTTP_MULTIPART_MIME or its like", why));
+    }
+    Ok(Some(WebSocketRequest { protocols: protocols.unwrap_or_default() }))
 }
 
 /// What of `ccinfo` cannot be honoured.

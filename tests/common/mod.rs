@@ -20,6 +20,7 @@ pub(crate) mod tls;
 pub(crate) mod tools;
 pub(crate) mod wait;
 pub(crate) mod ws;
+pub(crate) mod ws_peer;
 
 pub(crate) use library::{compile, library};
 pub(crate) use process::{Program, Running};

@@ -32,6 +32,7 @@ use super::reason::Reason;
 use super::retry::RetryPolicy;
 use super::timer::{Timeout, Usec};
 use super::vhost::Vhost;
+use super::ws::client::{Offered, WebSocketRequest};
 use super::wsi::{Role, Wsi};
 use crate::proto::h2::{H2ClientStream, StreamWaker};
 use crate::proto::tls::Trust;
@@ -99,6 +100,8 @@ pub struct ClientOptions {
     pub allow_downgrade: bool,
     /// Cookies are kept of its answers, and sent (`LCCSCF_CACHE_COOKIES`).
     pub cookies: bool,
+    /// It is to be a WebSocket.
+    pub websocket: Option<WebSocketRequest>,
     /// What kind of body the head announces.
     pub form: Form,
     /// The value of the origin header.
@@ -171,6 +174,8 @@ pub enum Stage {
     Idle,
     /// It is an HTTP/2 connection; its streams have the requests.
     Network,
+    /// It is a WebSocket.
+    WebSocket,
 }
 
 /// An HTTP/2 stream of a client.
@@ -197,6 +202,10 @@ pub struct Client {
     told: Cell<bool>,
     /// Why it failed, when it did.
     failure: RefCell<Option<String>>,
+    /// What it has offered in a WebSocket's handshake, to check the answer by.
+    pub(super) offered: RefCell<Option<Offered>>,
+    /// The server takes no WebSockets over HTTP/2: it is not offered again.
+    pub(super) h1_only: Cell<bool>,
     /// The answer's status; 0 before there is one.
     pub status: Cell<u16>,
     /// A redirect made a GET of what was asked.
@@ -253,6 +262,8 @@ impl Client {
             silent: Cell::default(),
             told: Cell::default(),
             failure: RefCell::default(),
+            offered: RefCell::default(),
+            h1_only: Cell::default(),
             status: Cell::default(),
             redirected_to_get: Cell::default(),
             redirects: Cell::default(),

@@ -30,6 +30,7 @@ impl Context {
                 Stage::Waiting | Stage::Receiving => self.step_client_h1(wsi, client),
                 Stage::Idle => self.serve_queue_h1(wsi, client),
                 Stage::Network => return self.drive_client_h2(wsi, client),
+                Stage::WebSocket => return self.drive_h1(wsi),
             };
             if !wsi.is_open() {
                 return false;
@@ -92,7 +93,9 @@ impl Context {
 
     /// One step of an HTTP/1 answer; `false` when there is nothing to do now.
     fn step_client_h1(&self, wsi: &Wsi, client: &Rc<Client>) -> bool {
+        // What a WebSocket has to write waits until it is one.
         if wsi.wants_write.get()
+            && client.options.websocket.is_none()
             && wsi.with_net(|net| net.pending() < HIGH_WATER && !net.blocked && !net.dead) == Some(true)
         {
             self.ask_for_body(wsi, client);
@@ -111,7 +114,7 @@ impl Context {
             None | Some(Ok(ClientEvent::NeedMore)) => false,
             Some(Ok(ClientEvent::Informational(_))) => true,
             Some(Ok(ClientEvent::Head(table, info))) => {
-                if info.body == ResponseBody::Tunnel {
+                if info.body == ResponseBody::Tunnel && client.options.websocket.is_none() {
                     self.fail_client(wsi, "the server switches to a protocol that nobody asked for");
                     return true;
                 }
@@ -192,6 +195,10 @@ impl Context {
         if self.follow_redirect(wsi, client) || !wsi.is_open() {
             return;
         }
+        if client.options.websocket.is_some() {
+            self.websocket_answered(wsi, client);
+            return;
+        }
         self.set_own_timeout(wsi, Timeout::HttpContent, self.config.timeout);
         if self.dispatch(wsi, Reason::ClientFilterPreEstablish, Arg::Null) != 0 {
             self.fail_client(wsi, "the protocol's callback refused CLIENT_FILTER_PRE_ESTABLISH");
@@ -248,6 +255,7 @@ impl Context {
             }
             let opened = self.open_queued(wsi, client);
             self.take_ready(wsi, &mut batch);
+            wsi.with_net(|net| net.room = HIGH_WATER.saturating_sub(net.pending()));
             if batch.is_empty() && !opened {
                 self.reap();
                 if wsi.with_net(|net| net.reset_due) != Some(true) {
@@ -328,10 +336,18 @@ impl Context {
         if stream.is_open() && client.stage.get() == Stage::Waiting {
             self.receive_answer_h2(stream, client);
         }
+        if stream.is_open() && stream.is_ws() {
+            self.service_ws_stream(connection, stream);
+            return;
+        }
         if stream.is_open() && client.stage.get() == Stage::Receiving && stream.is_stream() {
             self.receive_body_h2(stream, client);
         }
-        if stream.is_open() && stream.is_stream() && stream.wants_write.get() {
+        if stream.is_open()
+            && stream.is_stream()
+            && stream.wants_write.get()
+            && client.options.websocket.is_none()
+        {
             let room = connection.with_net(|net| net.pending() < HIGH_WATER) == Some(true);
             let writeable =
                 || client.stream.with(|slot| slot.as_mut().is_some_and(|of| of.h2.poll_writeable(&of.waker)));

@@ -61,6 +61,7 @@ impl Context {
         let tls = match url.scheme.as_str() {
             "https" => true,
             "http" => false,
+            "wss" | "ws" if client.options.websocket.is_some() => url.is_secure(),
             other => return Err(format!("redirected to the scheme '{other}'")),
         };
         if now.tls && !tls && !client.options.allow_downgrade {

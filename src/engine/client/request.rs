@@ -47,7 +47,9 @@ impl Context {
             }
             _ => {}
         }
-        if !(is_h2 || client.options.pipeline) {
+        if let Some(asked) = &client.options.websocket {
+            self.ask_for_websocket(wsi, client, asked, is_h2, &mut lines)?;
+        } else if !(is_h2 || client.options.pipeline) {
             lines.add("connection", "close");
         }
         let added = self.programs_lines(wsi)?;
@@ -76,12 +78,14 @@ impl Context {
         } else if !is_safe && said.length.is_none() && !said.chunked {
             lines.add("content-length", "0");
         }
+        let connect_protocol = (is_h2 && client.options.websocket.is_some()).then_some("websocket");
         Some(RequestHead {
-            method: target.method,
+            method: if connect_protocol.is_some() { "CONNECT".to_owned() } else { target.method },
             scheme: scheme.to_owned(),
             authority: target.host,
             path: target.path.into_bytes(),
             lines: lines.into_bytes(),
+            connect_protocol,
         })
     }
 
@@ -106,7 +110,11 @@ impl Context {
         let Some(head) = self.request_head(wsi, client, false) else { return };
         match head.to_h1() {
             Ok(bytes) => {
-                let to = if head.method == "HEAD" { ResponseTo::Head } else { ResponseTo::Other };
+                let to = match head.method.as_str() {
+                    "HEAD" => ResponseTo::Head,
+                    _ if client.options.websocket.is_some() => ResponseTo::Upgrade,
+                    _ => ResponseTo::Other,
+                };
                 wsi.with_net(|net| {
                     net.tx.extend_from_slice(&bytes);
                     if let Speaks::H1Client(parser) = &mut net.speaks {
@@ -122,7 +130,8 @@ impl Context {
     /// Opens the client's stream with its request; `false` when the connection takes no more of them now.
     pub(super) fn send_request_h2(&self, connection: &Wsi, stream: &Wsi, client: &Rc<Client>) {
         let Some(head) = self.request_head(stream, client, true) else { return };
-        let end = !client.body_pending.get();
+        // What follows the head of a WebSocket's is its frames.
+        let end = !client.body_pending.get() && client.options.websocket.is_none();
         let request = match head.to_h2() {
             Ok(request) => request,
             Err(bad) => {

@@ -12,6 +12,7 @@ use crate::engine::ledger::Kind;
 use crate::engine::timer::Timeout;
 use crate::engine::wsi::{Role, Wsi};
 use crate::proto::h2::{H2Client, STREAM_STATE};
+use crate::util::slots::Id;
 
 impl Context {
     /// Has the client wait for a connection that there is, or will be; `false` when it needs its own.
@@ -20,7 +21,10 @@ impl Context {
             return false;
         }
         let Some(leader) = self.connection_like(wsi, client) else {
-            self.shared.borrow_mut().push(wsi.id());
+            // A WebSocket has its HTTP/1 connection for itself; one of HTTP/2 is listed when it is known to be that.
+            if client.options.websocket.is_none() {
+                self.shared.borrow_mut().push(wsi.id());
+            }
             return false;
         };
         let Some(leading) = leader.client() else { return false };
@@ -41,6 +45,9 @@ impl Context {
                 return false;
             };
             if client.refused_on.get() == Some(other.id()) {
+                return false;
+            }
+            if client.options.websocket.is_some() && (client.h1_only.get() || !takes_websockets(other)) {
                 return false;
             }
             let theirs = leading.target.borrow();
@@ -158,6 +165,9 @@ impl Context {
         }
         self.make_stream(wsi, stream);
         client.queue.borrow_mut().push_front(stream.id());
+        if client.options.pipeline && client.options.websocket.is_some() {
+            self.shared.borrow_mut().push(wsi.id());
+        }
         of_stream.leader.set(Some(wsi.id()));
         of_stream.stage.set(Stage::Queued);
         // The server may never take a stream.
@@ -175,13 +185,20 @@ impl Context {
         while connection.is_open()
             && connection.with_net(|net| net.h2_client().is_some_and(H2Client::may_open)) == Some(true)
         {
-            let Some(id) = client.queue.borrow_mut().pop_front() else { break };
+            let takes_websockets =
+                connection.with_net(|net| net.h2_client().and_then(|h2| h2.takes_extended_connect()));
+            let takes_websockets = takes_websockets.flatten();
+            let Some(id) = self.next_waiting(client, takes_websockets.is_some()) else { break };
             let Some((wsi, waiter)) =
                 self.wsi(id).filter(|wsi| wsi.is_open()).and_then(|wsi| Some((wsi, wsi.client()?)))
             else {
                 continue;
             };
             waiter.leader.set(None);
+            if waiter.options.websocket.is_some() && takes_websockets == Some(false) {
+                self.ask_by_h1(wsi, &waiter);
+                continue;
+            }
             if !wsi.is_stream() {
                 wsi.role.set(Role::Stream);
                 self.make_stream(connection, wsi);
@@ -196,6 +213,29 @@ impl Context {
         opened
     }
 
+    /// The next in the queue; whether the server takes WebSockets, they wait to be told.
+    fn next_waiting(&self, client: &Client, settings_known: bool) -> Option<Id> {
+        let mut queue = client.queue.borrow_mut();
+        let waits = |id: &Id| {
+            let waiter = self.wsi(*id).and_then(Wsi::client);
+            !settings_known && waiter.is_some_and(|waiter| waiter.options.websocket.is_some())
+        };
+        let at = queue.iter().position(|id| !waits(id))?;
+        queue.remove(at)
+    }
+
+    /// The server takes no WebSockets over HTTP/2: without it then, where the program lets HTTP/1 be offered.
+    fn ask_by_h1(&self, wsi: &Wsi, client: &Rc<Client>) {
+        let offers_h1 = client.options.alpn.iter().any(|name| name == b"http/1.1");
+        if client.target.borrow().tls && offers_h1 && !client.options.h2_only {
+            crate::log_info!("{}: no WebSockets over HTTP/2, asking by HTTP/1.1", wsi.tag());
+            client.h1_only.set(true);
+            self.ask_again(wsi, client);
+        } else {
+            self.fail_client(wsi, "HS: h2 / ws upgrade unsupported by the server (no extended CONNECT)");
+        }
+    }
+
     /// Puts `stream` on its connection's list.
     fn make_stream(&self, connection: &Wsi, stream: &Wsi) {
         self.ledger.made(Kind::H2Stream, STREAM_STATE);
@@ -206,4 +246,10 @@ impl Context {
             net.streams.push(id);
         });
     }
+}
+
+/// Whether it is an HTTP/2 connection that WebSockets may be opened on, as far as is known.
+fn takes_websockets(wsi: &Wsi) -> bool {
+    let told = wsi.with_net(|net| net.h2_client().map(|h2| h2.takes_extended_connect()));
+    told.flatten().is_some_and(|takes| takes != Some(false))
 }

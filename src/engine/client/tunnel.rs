@@ -83,7 +83,8 @@ impl Context {
             return;
         }
         let Some(vhost) = wsi.vhost() else { return };
-        let alpn: Vec<&[u8]> = client.options.alpn.iter().map(Vec::as_slice).collect();
+        let offered = |name: &&[u8]| !(client.h1_only.get() && *name == b"h2");
+        let alpn: Vec<&[u8]> = client.options.alpn.iter().map(Vec::as_slice).filter(offered).collect();
         let Some(tls) = vhost.client_tls.get() else {
             self.fail_client(wsi, "TLS: the vhost was made without LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT");
             return;

@@ -2,11 +2,13 @@
 //! either side.
 //!
 //! A wsi is a WebSocket when it has a [`WsCore`]: a connection whose protocol is [`Speaks::Ws`](super::connection::Speaks),
-//! or a stream. Read in this order: [`upgrade`] (how a server's begins), [`drive`] (what is received), [`mod@write`] (what is
+//! or a stream. Read in this order: [`upgrade`] (how a server's begins), [`mod@client`] (how a client's
+//! does), [`drive`] (what is received), [`mod@write`] (what is
 //! sent), [`close`] (how it ends). What differs between a connection and a stream is where bytes come from and go to
 //! ([`drive`]'s `poll_ws`, [`mod@write`]'s `send_frame`); what differs between server and client is what the program is told,
 //! which is [`reason`]'s to know.
 
+pub mod client;
 pub mod close;
 pub mod drive;
 pub mod upgrade;

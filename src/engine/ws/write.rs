@@ -73,8 +73,9 @@ impl Context {
         let connection = self.connection_of(wsi).ok_or(WriteError::Gone)?;
         let mut frame = Vec::new();
         wsi.with_ws(|ws| {
-            let key = if plain || ws.side == Side::Server { [0; 4] } else { mask_key() };
-            make(ws, &mut frame, key)
+            let is_masked = ws.side == Side::Client && !plain;
+            let key = if is_masked { self.mask_key()? } else { [0; 4] };
+            make(ws, &mut frame, key).map_err(WriteError::Frame)
         })
         .ok_or(WriteError::NotWebSocket)??;
         if wsi.is_stream() {
@@ -99,12 +100,9 @@ impl Context {
         self.schedule(connection);
         Ok(())
     }
-}
 
-/// What the next frame of a client is masked with: nobody may guess it (RFC 6455 §10.3).
-fn mask_key() -> [u8; 4] {
-    let mut key = [0; 4];
-    // Four bytes come whole, or the system has none at all, which it has since it booted.
-    let _ = rustix::rand::getrandom(&mut key[..], rustix::rand::GetRandomFlags::empty());
-    key
+    /// What the next frame of a client is masked with: nobody may guess it (RFC 6455 §10.3).
+    fn mask_key(&self) -> Result<[u8; 4], WriteError> {
+        self.random.borrow_mut().take().map_err(|_| WriteError::NoMask)
+    }
 }

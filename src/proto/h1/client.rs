@@ -39,6 +39,8 @@ pub enum ResponseTo {
     Head,
     /// CONNECT: a 2xx opens a tunnel.
     Connect,
+    /// One that asks for another protocol by `Upgrade`: whether a 101 switches to it, the caller sees to.
+    Upgrade,
     /// Any other.
     Other,
 }
@@ -345,7 +347,8 @@ impl Framing {
             (200..300, ResponseTo::Connect) => ResponseBody::Tunnel,
             _ => framed,
         };
-        if status == 101 && !(self.connection.upgrade && self.upgrade.is_some()) {
+        if status == 101 && to != ResponseTo::Upgrade && !(self.connection.upgrade && self.upgrade.is_some())
+        {
             return Err(BadResponse("101 that does not say what it switches to"));
         }
         let ends_with_connection = matches!(body, ResponseBody::UntilClose | ResponseBody::Tunnel);
@@ -386,7 +389,8 @@ pub fn fuzz(bytes: &[u8]) {
     let [step, to, bytes @ ..] = bytes else {
         return;
     };
-    let to = [ResponseTo::Other, ResponseTo::Head, ResponseTo::Connect][usize::from(*to) % 3];
+    let kinds = [ResponseTo::Other, ResponseTo::Head, ResponseTo::Connect, ResponseTo::Upgrade];
+    let to = kinds[usize::from(*to) % kinds.len()];
     let mut client = H1Client::new(HeaderLimits { max_bytes: 256, max_count: 8 });
     let mut input = BytesMut::new();
     for piece in bytes.chunks(usize::from(*step).max(1)) {

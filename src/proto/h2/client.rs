@@ -103,6 +103,10 @@ enum State {
 /// bodies would be lost; the peer's SETTINGS are usually the first thing it sends.
 const STREAMS_BEFORE_SETTINGS: usize = 1;
 
+/// What the h2 crate is told that the peer takes until it has said so itself. No SETTINGS can say this (RFC 9113 §6.5.1),
+/// so that another number means they have come.
+const NOT_SAID: usize = usize::MAX - 1;
+
 /// Streams given up whose late frames are expected; of others they count as errors, and many errors end the
 /// connection.
 const RESETS_REMEMBERED: usize = 1024;
@@ -123,7 +127,7 @@ impl H2Client {
             .max_frame_size(settings.max_frame_size)
             .max_header_list_size(settings.max_header_list)
             .max_send_buffer_size(STREAM_BUFFER)
-            .initial_max_send_streams(STREAMS_BEFORE_SETTINGS)
+            .initial_max_send_streams(NOT_SAID)
             .max_concurrent_reset_streams(RESETS_REMEMBERED);
         if let Some(size) = settings.header_table_size {
             builder.header_table_size(size);
@@ -175,7 +179,8 @@ impl H2Client {
 
     /// Sends a request's head; with `end`, there is no body. The stream is counted as open until it is dropped.
     ///
-    /// The request's URI must have scheme and authority, and its version be HTTP/2 (`RequestHead::to_h2` makes it so).
+    /// The request's URI must have scheme and authority, and its version be HTTP/2 (`RequestHead::to_h2` makes it so). One
+    /// by extended CONNECT is for a peer that takes it: see [`Self::takes_extended_connect`].
     pub fn open(&mut self, request: Request<()>, end: bool) -> Result<H2ClientStream, OpenError> {
         if let Err(error) = self.room() {
             self.tell_ready |= error == OpenError::Full;
@@ -216,8 +221,19 @@ impl H2Client {
         match requests.poll_ready(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Err(error)) => Err(OpenError::Closed(error.to_string())),
             // The protocol would take one more than the peer does, and keep it.
-            Poll::Ready(Ok(())) if self.open.get() < requests.current_max_send_streams() => Ok(()),
+            Poll::Ready(Ok(())) if self.open.get() < streams_taken(requests) => Ok(()),
             Poll::Ready(Ok(())) | Poll::Pending => Err(OpenError::Full),
+        }
+    }
+
+    /// Whether the peer takes requests by extended CONNECT (RFC 8441 §3), which WebSockets are opened with; `None` as long as
+    /// its SETTINGS have not come.
+    #[must_use]
+    pub fn takes_extended_connect(&self) -> Option<bool> {
+        match &self.state {
+            State::Open { requests, .. } if requests.current_max_send_streams() == NOT_SAID => None,
+            State::Open { requests, .. } => Some(requests.is_extended_connect_protocol_enabled()),
+            State::Over(_) => Some(false),
         }
     }
 
@@ -277,6 +293,14 @@ impl H2Client {
         let why = error.map_or_else(|| "the connection has ended".to_owned(), ToString::to_string);
         self.state = State::Over(why);
         ClientEvent::Closed(error.filter(|error| !is_orderly(error)).map(ToString::to_string))
+    }
+}
+
+/// Streams that the peer takes at a time, or may be taken to take.
+fn streams_taken(requests: &SendRequest<Bytes>) -> usize {
+    match requests.current_max_send_streams() {
+        NOT_SAID => STREAMS_BEFORE_SETTINGS,
+        said => said,
     }
 }
 

@@ -5,6 +5,8 @@ use std::rc::Rc;
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version};
 use proptest::prelude::*;
 
+mod connect;
+
 use super::*;
 use crate::proto::http::header::{HeaderLimits, HeaderTable};
 use crate::proto::http::response::ResponseHead;

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use ::h2::ext::Protocol;
 use ::http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TE,
     TRANSFER_ENCODING,
@@ -30,6 +31,8 @@ pub struct RequestHead {
     pub path: Vec<u8>,
     /// Header lines, each `name: value` and CRLF; [`Self::push`] adds one.
     pub lines: Vec<u8>,
+    /// The protocol that an extended CONNECT opens (RFC 8441 §4), which only h2 has; `method` is CONNECT then.
+    pub connect_protocol: Option<&'static str>,
 }
 
 /// Why a request cannot be sent. The text names what is wrong with it.
@@ -109,6 +112,9 @@ impl RequestHead {
         *request.uri_mut() = uri;
         *request.version_mut() = Version::HTTP_2;
         *request.headers_mut() = headers;
+        if let Some(protocol) = self.connect_protocol {
+            request.extensions_mut().insert(Protocol::from_static(protocol));
+        }
         Ok(request)
     }
 
@@ -117,7 +123,7 @@ impl RequestHead {
         parts.authority = Some(
             Authority::try_from(authority).map_err(|_| BadRequest(format!("bad host \"{authority}\"")))?,
         );
-        if *method != Method::CONNECT {
+        if *method != Method::CONNECT || self.connect_protocol.is_some() {
             let scheme = Scheme::try_from(self.scheme.as_str())
                 .map_err(|_| BadRequest(format!("bad scheme \"{}\"", self.scheme)))?;
             parts.scheme = Some(scheme);
@@ -132,7 +138,7 @@ impl RequestHead {
     /// The request target (RFC 9112 §3.2). What no URI may have, but programs put into paths, is escaped.
     fn target<'a>(&'a self, authority: &'a str) -> Result<Cow<'a, str>, BadRequest> {
         const ESCAPED: &AsciiSet = &AsciiSet::EMPTY.add(b'"').add(b'<').add(b'>').add(b'`');
-        if self.method == "CONNECT" {
+        if self.method == "CONNECT" && self.connect_protocol.is_none() {
             return Ok(Cow::Borrowed(authority));
         }
         let path = memchr::memchr(b'#', &self.path).map_or(&self.path[..], |at| &self.path[..at]);
@@ -262,6 +268,7 @@ mod tests {
             authority: "host.test:8080".into(),
             path: path.into(),
             lines: lines.into(),
+            connect_protocol: None,
         }
     }
 
@@ -341,6 +348,18 @@ mod tests {
             }
             assert_eq!(uri.authority().unwrap(), "host.test:8080");
         }
+    }
+
+    #[test]
+    fn an_extended_connect_has_everything_that_a_get_has() {
+        let head = RequestHead { connect_protocol: Some("websocket"), ..head("CONNECT", "/chat?a", "") };
+        let request = head.to_h2().unwrap();
+        assert_eq!(request.extensions().get::<Protocol>().map(Protocol::as_str), Some("websocket"));
+        assert_eq!(
+            (request.method(), request.uri().to_string()),
+            (&Method::CONNECT, "https://host.test:8080/chat?a".to_owned())
+        );
+        assert!(RequestHead { path: b"chat".into(), ..head }.to_h2().is_err());
     }
 
     #[test]
