@@ -3018,8 +3018,10 @@ int lws_system_blob_get(lws_system_blob_t *b,
 /// Names are looked up without blocking; all addresses are tried, of both families (RFC 8305). Requests with
 /// `LCCSCF_PIPELINE` to the same server share a connection: as streams of HTTP/2, one after the other on HTTP/1.
 ///
-/// `method` is any HTTP method. NULL (WebSocket), "RAW" and "MQTT" are refused, and so is what else in `ccinfo` is not
-/// honoured, with a log line that names it. NULL for NULL.
+/// `method` is any HTTP method; NULL asks for a WebSocket, whose success is `LWS_CALLBACK_CLIENT_ESTABLISHED`. It offers the
+/// subprotocols in `protocol`, and only HTTP/1.1 by ALPN unless `alpn` says otherwise; with h2 in it, it goes over HTTP/2 where
+/// the server takes WebSockets so (RFC 8441), else by HTTP/1.1 if that is in it, too. "RAW" and "MQTT" are refused, and so is
+/// what else in `ccinfo` is not honoured, with a log line that names it. NULL for NULL.
 ///
 /// The caller guarantees:
 /// `ccinfo` is NULL or zeroed and then filled as its fields say. Service thread only.

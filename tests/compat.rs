@@ -39,7 +39,7 @@ fn what_a_client_asks_for_in_vain_is_refused() {
         running.transcript()
     );
     let refusals = lines.iter().filter(|line| line.contains(" E: lws_client_connect_via_info: ")).count();
-    assert_eq!(refusals, 25, "{}", lines.join("\n"));
+    assert_eq!(refusals, 26, "{}", lines.join("\n"));
 }
 
 #[test]

@@ -1080,3 +1080,10 @@ fn client_refused_again() {
     assert_as_recorded("cli-refused-again", &run);
     assert_eq!(run.matches("in=conn fail: 111").count(), 2, "{run}");
 }
+
+#[test]
+fn client_ws_h1() {
+    let server = start(&[]);
+    let run = ask("ws", server.port, (" WSI_DESTROY ", 1));
+    assert_as_recorded("cli-ws-h1", &run);
+}

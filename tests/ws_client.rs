@@ -15,7 +15,7 @@ use std::sync::mpsc::{Receiver, channel};
 use common::ws_peer::{
     BINARY, CLOSE, CONTINUATION, Frame, Head, PING, PONG, TEXT, close, echo, frame, raw_frame,
 };
-use common::{DEADLINE, Program, Running, Scratch, compile, h1, tls};
+use common::{DEADLINE, Program, Running, Scratch, compile, h1, h2, tls};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -900,6 +900,120 @@ fn over_tls_http_1_is_offered_unless_the_program_says_otherwise() {
         assert_eq!(got(&told), spoken);
         client.settle_and_finish();
     }
+}
+
+// ---- over HTTP/2 ----
+
+/// Our own server, over TLS.
+fn our_server() -> Running {
+    Program::new(compile("ws-server")).arg(format!("--tls={}", tls::localhost().pair())).start()
+}
+
+#[test]
+fn over_http_2_where_the_server_takes_it() {
+    let server = our_server();
+    for alpn in ["h2", "h2,http/1.1"] {
+        let mut client = start(&[]);
+        client.ws(
+            1,
+            server.port(),
+            &format!("address=localhost flags=tls alpn={alpn} protocol=echo local=client"),
+        );
+        client.wait(1, "ESTABLISHED");
+        // That of an upgrade would be 101.
+        assert_eq!(client.wait(1, "ANSWER"), "200");
+        client.tell("send id=1 text hello");
+        client.wait(1, "MESSAGE text 5 ");
+        for size in [0, 1, 16_384, 1_000_003] {
+            client.tell(&format!("bulk id=1 {size}"));
+            client.wait(1, &format!("MESSAGE binary {size} "));
+        }
+        client.tell("send id=1 ping life");
+        assert_eq!(client.wait(1, "PONG "), "life");
+        client.tell("close id=1 1000 done");
+        client.closes(1, alpn);
+        client.settle_and_finish();
+    }
+}
+
+#[test]
+fn several_share_an_http_2_connection() {
+    let server = our_server();
+    let mut client = start(&[]);
+    for id in 1..=5 {
+        let more = "address=localhost flags=tls,pipeline alpn=h2 protocol=echo local=client";
+        client.ws(id, server.port(), more);
+        client.wait(id, "ESTABLISHED");
+    }
+    // One socket for all of them.
+    let connects: usize = (1..=5).map(|id| client.times(id, "CONNECTING")).sum();
+    assert_eq!(connects, 1, "{}", client.running.transcript());
+    for id in 1..=5 {
+        client.tell(&format!("bulk id={id} 100000"));
+    }
+    for id in 1..=5 {
+        client.wait(id, "MESSAGE binary 100000 ");
+    }
+    client.tell("kill id=3");
+    client.closes(3, "killed");
+    for id in [1, 2, 4, 5] {
+        client.tell(&format!("send id={id} text still"));
+        client.wait(id, "MESSAGE text 5 ");
+        client.tell(&format!("close id={id} 1000"));
+        client.closes(id, "closed");
+    }
+    client.settle_and_finish();
+}
+
+/// The server speaks HTTP/2, but has no WebSockets over it: HTTP/1 is asked for, where the program offers it.
+#[test]
+fn by_http_1_where_http_2_has_none() {
+    let config = tls_config(&["h2", "http/1.1"]);
+    let (port, told) = serve(move |socket| {
+        let mut socket = accept_tls(socket, &config);
+        let alpn = alpn_of(&socket);
+        if alpn == "h2" {
+            let _ = socket.write_all(&h2::settings(&[]));
+            drain(&mut socket);
+        } else {
+            let head = Head::read(&mut socket).expect("a request");
+            socket.write_all(head.switch("").as_bytes()).expect("a client");
+            echo(&mut socket);
+        }
+        alpn
+    });
+    let mut client = start(&[]);
+    client.ws(1, port, "address=localhost flags=tls alpn=h2,http/1.1 then=1000");
+    client.closes(1, "by HTTP/1.1");
+    assert_eq!(client.wait(1, "ANSWER"), "101");
+    client.ws(2, port, "address=localhost flags=tls alpn=h2");
+    client.fails(2, "h2 only", "no extended CONNECT");
+    client.settle_and_finish();
+    let mut spoken = [got(&told), got(&told), got(&told)];
+    spoken.sort();
+    assert_eq!(spoken, ["h2", "h2", "http/1.1"]);
+}
+
+/// What may be wrong with the answer to an extended CONNECT.
+#[test]
+fn answers_over_http_2_are_checked() {
+    let (port, _) = serve(|mut socket| {
+        // SETTINGS_ENABLE_CONNECT_PROTOCOL, and in pieces.
+        for byte in h2::settings(&[(8, 1)]) {
+            socket.write_all(&[byte]).expect("a client");
+        }
+        let mut peer = h2::Client::silent(socket);
+        let mut preface = [0; 24];
+        peer.stream.read_exact(&mut preface).expect("a preface");
+        let stream = peer.until("a request", |frame| (frame.kind == h2::HEADERS).then_some(frame.stream));
+        let head = h2::block(&[(":status", "403")]);
+        peer.send(h2::frame(h2::HEADERS, h2::END_HEADERS, stream, &head));
+        while peer.next().is_some() {}
+    });
+    let mut client = start(&[]);
+    client.ws(1, port, "flags=h2");
+    client.fails(1, "403", "HS: ws upgrade response not 200: 403");
+    client.settle_and_finish();
 }
 
 #[test]

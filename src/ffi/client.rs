@@ -80,8 +80,10 @@ const TYPE_OF_SERVICE: [(flag, u8); 4] = [
 /// Names are looked up without blocking; all addresses are tried, of both families (RFC 8305). Requests with
 /// `LCCSCF_PIPELINE` to the same server share a connection: as streams of HTTP/2, one after the other on HTTP/1.
 ///
-/// `method` is any HTTP method. NULL (WebSocket), "RAW" and "MQTT" are refused, and so is what else in `ccinfo` is not
-/// honoured, with a log line that names it. NULL for NULL.
+/// `method` is any HTTP method; NULL asks for a WebSocket, whose success is `LWS_CALLBACK_CLIENT_ESTABLISHED`. It offers the
+/// subprotocols in `protocol`, and only HTTP/1.1 by ALPN unless `alpn` says otherwise; with h2 in it, it goes over HTTP/2 where
+/// the server takes WebSockets so (RFC 8441), else by HTTP/1.1 if that is in it, too. "RAW" and "MQTT" are refused, and so is
+/// what else in `ccinfo` is not honoured, with a log line that names it. NULL for NULL.
 ///
 /// # Safety
 /// `ccinfo` is NULL or zeroed and then filled as its fields say. Service thread only.
@@ -209,9 +211,13 @@ fn websocket(
         return Err(CreateError::new("ietf_version_or_minus_one", version, why));
     }
     let flags = ccinfo.ssl_connection as u32;
-    if flags & (flag::LCCSCF_HTTP_MULTIPART_MIME.c() | flag::LCCSCF_HTTP_X_WWW_FORM_URLENCODED.c()) != 0 {
-        let why = "a WebSocket's handshake has no body";
-        return Err(CreateError::new("ssl_connection", "LCCSCF_HTTP_MULTIPART_MIME or its like", why));
+    for (bit, name) in [
+        (flag::LCCSCF_HTTP_MULTIPART_MIME, "LCCSCF_HTTP_MULTIPART_MIME"),
+        (flag::LCCSCF_HTTP_X_WWW_FORM_URLENCODED, "LCCSCF_HTTP_X_WWW_FORM_URLENCODED"),
+    ] {
+        if flags & bit.c() != 0 {
+            return Err(CreateError::new("ssl_connection", name, "a WebSocket's handshake has no body"));
+        }
     }
     Ok(Some(WebSocketRequest { protocols: protocols.unwrap_or_default() }))
 }

@@ -50,7 +50,9 @@ static const struct lws_protocols protocols[] = {
 	x(port_0, "port", "0", info->port = 0) \
 	x(port_negative, "port", "-1", info->port = -1) \
 	x(port_high, "port", "65536", info->port = 65536) \
-	x(websocket, "method", "NULL", info->method = NULL) \
+	x(ws_version, "ietf_version_or_minus_one", "8", info->method = NULL; info->ietf_version_or_minus_one = 8) \
+	x(ws_body, "ssl_connection", "LCCSCF_HTTP_MULTIPART_MIME", info->method = NULL; \
+	  info->ssl_connection = LCCSCF_HTTP_MULTIPART_MIME) \
 	x(raw, "method", "RAW", info->method = "RAW") \
 	x(mqtt, "method", "MQTT", info->method = "MQTT") \
 	x(replace_from, "uri_replace_from", "set", info->uri_replace_from = "a") \

@@ -22,8 +22,9 @@
  *   --destroy-wsi               the ops table has destroy_wsi
  *   --context1                  the ops table has destroy_context1
  *   --port=N                    default 0: any
- *   --client=h1|h2|twice        does not listen, but asks the server at --port for "/" on start: over HTTP/1; over
- *                               HTTP/2 on TLS; or twice over HTTP/1, the second time after the first has ended
+ *   --client=h1|h2|twice|ws     does not listen, but asks the server at --port for "/" on start: over HTTP/1; over
+ *                               HTTP/2 on TLS; or twice over HTTP/1, the second time after the first has ended; or for a
+ *                               WebSocket, which it leaves when its message comes back
  */
 #define _GNU_SOURCE
 #include <libwebsockets.h>
@@ -147,6 +148,11 @@ static const char *reason_name(enum lws_callback_reasons reason)
 	NAME(SERVER_WRITEABLE);
 	NAME(WS_PEER_INITIATED_CLOSE);
 	NAME(WS_SERVER_DROP_PROTOCOL);
+	NAME(CLIENT_ESTABLISHED);
+	NAME(CLIENT_WRITEABLE);
+	NAME(CLIENT_RECEIVE);
+	NAME(WS_CLIENT_DROP_PROTOCOL);
+	NAME(CLIENT_CLOSED);
 	NAME(CLOSED);
 	NAME(VHOST_CERT_AGING);
 	NAME(VHOST_CERT_UPDATE);
@@ -204,10 +210,12 @@ static void ask(lws_sorted_usec_list_t *sul)
 	info.address = info.host = info.origin = "localhost";
 	info.port = client_port;
 	info.path = "/";
-	info.method = "GET";
+	info.method = !strcmp(client, "ws") ? NULL : "GET";
 	/* lws binds to a protocol only what names one, and delivers no body to anything else */
 	info.local_protocol_name = "http";
 	info.pwsi = &client_wsi;
+	if (!info.method)
+		info.protocol = info.local_protocol_name = "echo";
 	if (h2) {
 		info.ssl_connection = LCCSCF_USE_SSL | LCCSCF_ALLOW_SELFSIGNED | LCCSCF_ALLOW_INSECURE |
 				      LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK;
@@ -345,6 +353,17 @@ static int callback_echo(struct lws *wsi, enum lws_callback_reasons reason, void
 			return -1;
 		echo->len = 0;
 		return 0;
+
+	case LWS_CALLBACK_CLIENT_ESTABLISHED:
+		lws_callback_on_writable(wsi);
+		return 0;
+
+	case LWS_CALLBACK_CLIENT_WRITEABLE:
+		memcpy(echo->kept + LWS_PRE, "hi", 2);
+		return lws_write(wsi, echo->kept + LWS_PRE, 2, LWS_WRITE_TEXT) < 0 ? -1 : 0;
+
+	case LWS_CALLBACK_CLIENT_RECEIVE:
+		return -1;
 
 	case LWS_CALLBACK_TIMER:
 		puts("-- enabling rx");

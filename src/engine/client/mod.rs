@@ -365,10 +365,12 @@ impl Context {
         self.close(wsi);
     }
 
-    /// The client's wsi has a connection. Told once, however often it connects.
+    /// The client's wsi has a connection. Told once, however often it connects; to its own protocol, as programs have seen it,
+    /// where it is no stream. Its end the first hears of, as that of any wsi.
     pub(super) fn announce_client(&self, wsi: &Wsi) {
         if !wsi.announced.replace(true) {
-            self.dispatch_as(wsi, 0, Reason::WsiCreate, Arg::Null);
+            let index = if wsi.is_stream() { 0 } else { wsi.protocol.get() };
+            self.dispatch_as(wsi, index, Reason::WsiCreate, Arg::Null);
         }
     }
 
