@@ -52,6 +52,7 @@ impl<'a> Requests<'a> {
             keep_redirects: false,
             allow_downgrade: false,
             cookies: false,
+            websocket: None,
             form: Form::None,
             origin: None,
             iface: None,
