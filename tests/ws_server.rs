@@ -441,6 +441,29 @@ fn violations_have_their_close_codes() {
 }
 
 #[test]
+fn what_came_before_a_violation_is_answered() {
+    let server = start(&[]);
+    let bytes = [ws::frame(FIN | TEXT, b"hello"), ws::frame(FIN | 0x40 | TEXT, b"x")].concat();
+    for (over, frames) in [
+        ("h1", {
+            let mut h1 = server.open("echo");
+            h1.send_raw(&bytes);
+            std::iter::from_fn(|| h1.try_next()).collect::<Vec<_>>()
+        }),
+        ("h2", {
+            let mut h2 = server.open_h2("echo");
+            h2.send_raw(&bytes);
+            std::iter::from_fn(|| h2.try_next()).collect()
+        }),
+    ] {
+        let [echo, close] = &frames[..] else { panic!("over {over}: {frames:?}") };
+        assert_eq!(echo, &Frame::new(FIN | TEXT, b"hello"), "over {over}");
+        assert_eq!(close.close_code(), Some(1002), "over {over}");
+    }
+    server.finish();
+}
+
+#[test]
 fn peers_that_go_are_told_of() {
     let mut server = start(&[]);
     let half = &ws::frame(FIN | BINARY, &[b'x'; 5000])[..3000];

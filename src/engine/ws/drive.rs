@@ -21,6 +21,9 @@ const BACKLOG: usize = 256 * 1024;
 /// Steps of one stream before others get theirs.
 const STEPS: usize = 64;
 
+/// How often a program may write before a WebSocket ends for what its peer did.
+const LAST_WRITES: usize = 64;
+
 /// What there was to be received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Taken {
@@ -72,6 +75,17 @@ impl Context {
         (room && writeable, !room || (!writeable && backlog >= BACKLOG))
     }
 
+    /// Before a WebSocket ends for what its peer did: the program answers what came before that.
+    fn let_write(&self, wsi: &Wsi) {
+        for _ in 0..LAST_WRITES {
+            let is_open = wsi.is_open() && wsi.with_ws(|ws| ws.stage) == Some(Stage::Open);
+            if !is_open || !wsi.wants_write.get() || !self.room_of_ws(wsi).0 {
+                return;
+            }
+            self.ask_to_write(wsi);
+        }
+    }
+
     /// Raises the writeable callback that was asked for.
     fn ask_to_write(&self, wsi: &Wsi) {
         wsi.wants_write.set(false);
@@ -93,7 +107,10 @@ impl Context {
         let event = match polled {
             Ok(event) => event,
             Err(violation) => {
-                self.violated(wsi, violation);
+                self.let_write(wsi);
+                if wsi.is_open() {
+                    self.violated(wsi, violation);
+                }
                 return Taken::Something;
             }
         };

@@ -1,0 +1,305 @@
+//! The WebSocket conformance suite Autobahn|Testsuite against programs of ours on a custom loop: the server, and the server
+//! reached through HTTP/2 (RFC 8441) by nghttpx. "Non-strict" does not pass. What does not pass must be listed in
+//! `tests/autobahn/exceptions.txt`, and what is listed there must not pass.
+//!
+//! Sections 12 and 13, permessage-deflate, take minutes: a sixth of their cases is run unless
+//! `FERROWS_TEST_AUTOBAHN=all`. `./scripts/test` installs the suite.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use common::wait::within;
+use common::{Program, Running, Scratch, compile, free_ports, root, tls, tmp, until};
+
+/// Cases that go through one after the other, and beside those of other parts.
+struct Part {
+    name: &'static str,
+    cases: Vec<String>,
+    /// How many cases the patterns stand for in the release that is installed.
+    count: usize,
+    /// When the suite must have come to its end.
+    limit: Duration,
+}
+
+/// How a case went: behaviour and closing, as the suite says it.
+type Outcome = (String, String);
+
+fn core() -> Part {
+    let sections = ["1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "10.*"];
+    Part {
+        name: "core",
+        cases: sections.map(str::to_owned).into(),
+        count: 247,
+        limit: Duration::from_mins(4),
+    }
+}
+
+/// Large messages, and many of them.
+fn big() -> Part {
+    Part { name: "big", cases: vec!["9.*".to_owned()], count: 54, limit: Duration::from_mins(10) }
+}
+
+fn deflate() -> Part {
+    let all = std::env::var("FERROWS_TEST_AUTOBAHN").is_ok_and(|which| which == "all");
+    let groups = (1..=5).map(|group| format!("12.{group}")).chain((1..=7).map(|group| format!("13.{group}")));
+    let cases: Vec<String> = if all {
+        groups.map(|group| format!("{group}.*")).collect()
+    } else {
+        // Others in each group: small and large messages, whole and in frames.
+        groups
+            .enumerate()
+            .flat_map(|(n, group)| (0..3).map(move |k| format!("{group}.{}", 1 + (n + 6 * k) % 18)))
+            .collect()
+    };
+    let count = if all { 216 } else { cases.len() };
+    Part { name: "deflate", cases, count, limit: Duration::from_mins(if all { 60 } else { 10 }) }
+}
+
+fn wstest() -> PathBuf {
+    let program = tmp().parent().expect("target directory").join("autobahn/wstest");
+    assert!(program.is_file(), "Autobahn|Testsuite is not installed: run ./scripts/test");
+    program
+}
+
+/// The suite as a client of the `server` on that port, with its reports in `place`.
+fn start_client(part: &Part, server: u16, place: &Scratch) -> Running {
+    let spec = json!({
+        "outdir": place.path().join(part.name),
+        "servers": [{ "agent": part.name, "url": format!("ws://127.0.0.1:{server}") }],
+        "cases": part.cases,
+        "exclude-cases": [],
+        "exclude-agent-cases": {},
+    });
+    let spec = place.file(&format!("{}.json", part.name), spec.to_string());
+    Program::independent(wstest()).args(["-m", "fuzzingclient", "-s"]).arg(spec).in_dir(place.path()).start()
+}
+
+/// Runs the parts beside each other, to their ends.
+fn run_parts(run: &str, parts: &[Part], port: u16) {
+    let place = Scratch::new();
+    let mut clients: Vec<_> = parts.iter().map(|part| start_client(part, port, &place)).collect();
+    for (part, client) in parts.iter().zip(&mut clients) {
+        let ended = within(part.limit, || client.has_ended().then_some(()));
+        assert!(
+            ended.is_some(),
+            "{run} {}: not done in {:?}\n{}",
+            part.name,
+            part.limit,
+            client.transcript()
+        );
+        judge(run, part, &place.path().join(part.name));
+    }
+}
+
+/// Compares a report with what is expected.
+fn judge(run: &str, part: &Part, reports: &Path) {
+    let index = read(&reports.join("index.json"));
+    let cases = index[part.name].as_object().expect("the report has the agent's cases");
+    assert_eq!(cases.len(), part.count, "{run} {}: cases in the report", part.name);
+
+    let expected = exceptions(run);
+    let mut complaints = String::new();
+    for (case, result) in cases {
+        let outcome = outcome(result);
+        let listed = expected.iter().find(|(pattern, _)| is_meant(pattern, case)).map(|(_, outcome)| outcome);
+        if passed(&outcome) {
+            if listed.is_some() {
+                writeln!(complaints, "{case} is listed, but passes").expect("a string takes it");
+            }
+        } else if listed != Some(&outcome) {
+            let details = result["reportfile"].as_str().expect("name of the case's report");
+            complaints += &story(case, &outcome, &read(&reports.join(details)));
+        }
+    }
+    assert!(complaints.is_empty(), "{run} {}:\n{complaints}", part.name);
+}
+
+/// Whether a case is of a section `12.*`, or the one that is named.
+fn is_meant(pattern: &str, case: &str) -> bool {
+    pattern.strip_suffix('*').map_or(case == pattern, |section| case.starts_with(section))
+}
+
+fn read(path: &Path) -> Value {
+    let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn outcome(result: &Value) -> Outcome {
+    let text = |name| result[name].as_str().expect("an outcome").to_owned();
+    (text("behavior"), text("behaviorClose"))
+}
+
+/// INFORMATIONAL is what the suite says where the RFC leaves the choice.
+fn passed((behaviour, close): &Outcome) -> bool {
+    [behaviour, close].iter().all(|said| matches!(said.as_str(), "OK" | "INFORMATIONAL"))
+}
+
+/// What somebody needs who is to find out why.
+fn story(case: &str, (behaviour, close): &Outcome, report: &Value) -> String {
+    let field = |name: &str| {
+        let mut text = report[name].to_string();
+        if let Some((end, _)) = text.char_indices().nth(500) {
+            text.truncate(end);
+        }
+        text
+    };
+    format!(
+        "{case}: {behaviour}, closing: {close}\n  {}\n  expected: {}\n  received: {}\n  {} {}\n",
+        field("description"),
+        field("expected"),
+        field("received"),
+        field("result"),
+        field("resultClose"),
+    )
+}
+
+/// The cases listed for a run: lines of `RUN CASE BEHAVIOUR/CLOSE REASON`.
+fn exceptions(run: &str) -> BTreeMap<String, Outcome> {
+    let path = root().join("tests/autobahn/exceptions.txt");
+    let text = fs::read_to_string(path).expect("the list of exceptions");
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .filter_map(|line| {
+            let wrong = || panic!("not RUN CASE BEHAVIOUR/CLOSE REASON: {line}");
+            let (of_run, rest) = line.split_once(' ').unwrap_or_else(wrong);
+            assert!(RUNS.contains(&of_run), "no such run: {line}");
+            let (case, rest) = rest.split_once(' ').unwrap_or_else(wrong);
+            let (behaviour, rest) = rest.split_once('/').unwrap_or_else(wrong);
+            let (close, reason) = rest.split_once(' ').unwrap_or_else(wrong);
+            assert!(reason.len() > 20, "that is no reason: {line}");
+            (of_run == run).then(|| (case.to_owned(), (behaviour.to_owned(), close.to_owned())))
+        })
+        .collect()
+}
+
+/// Names of the runs.
+const RUNS: [&str; 3] = ["server-h1", "server-h1-streaming", "server-h2"];
+
+/// `tests/c/ws-echo.c`, and what it held before the first client.
+struct EchoServer {
+    program: Running,
+    port: u16,
+    idle: BTreeMap<String, u64>,
+}
+
+impl EchoServer {
+    fn start(args: &[&str]) -> Self {
+        let mut program = Program::new(compile("ws-echo")).args(args).start();
+        let port = program.port();
+        let idle = live(&mut program);
+        Self { program, port, idle }
+    }
+
+    /// Nothing may be left of the suite's connections, nor an error have been logged.
+    fn finish(mut self) {
+        let mut last = BTreeMap::new();
+        let settled = within(Duration::from_secs(10), || {
+            last = live(&mut self.program);
+            (last == self.idle).then_some(())
+        });
+        let transcript = self.program.transcript();
+        assert!(settled.is_some(), "{last:?} are left, {:?} were before\n{transcript}", self.idle);
+        self.program.close_stdin();
+        let status = self.program.wait();
+        assert!(status.success(), "{status}\n{}", self.program.transcript());
+        let errors: BTreeSet<_> = self.program.stderr().into_iter().filter(|l| l.contains(" E: ")).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+    }
+}
+
+/// How many of each resource kind there are.
+fn live(program: &mut Running) -> BTreeMap<String, u64> {
+    let first = program.stdout().len();
+    program.tell("stats");
+    let (_, text) = program
+        .wait_line_from(first, "the statistics", |line| line.strip_prefix("stats ").map(str::to_owned));
+    let kinds = common::example::kinds_of(&text);
+    kinds.into_iter().map(|(kind, count)| (kind, count.live)).collect()
+}
+
+#[test]
+fn server_over_http1() {
+    let server = EchoServer::start(&["--deflate"]);
+    run_parts("server-h1", &[core(), big(), deflate()], server.port);
+    server.finish();
+}
+
+/// No message is ever there as a whole.
+#[test]
+fn server_that_streams() {
+    let server = EchoServer::start(&["--deflate", "--stream", "--rx=4096"]);
+    run_parts("server-h1-streaming", &[core()], server.port);
+    server.finish();
+}
+
+/// nghttpx takes the suite's HTTP/1 upgrades and makes extended CONNECT requests of them, on HTTP/2 and TLS.
+#[test]
+fn server_over_http2() {
+    let pair = format!("--tls={}", tls::localhost().pair());
+    let server = EchoServer::start(&["--deflate", &pair]);
+    let bridge = Bridge::to(server.port);
+    run_parts("server-h2", &[core(), big(), deflate()], bridge.port);
+    drop(bridge);
+    server.finish();
+}
+
+/// nghttpx: HTTP/1 in front, HTTP/2 over TLS behind.
+struct Bridge {
+    _program: Running,
+    port: u16,
+}
+
+impl Bridge {
+    fn to(backend: u16) -> Self {
+        // Another process may take the port between our look and nghttpx's.
+        (0..5).find_map(|_| Self::try_to(backend)).expect("nghttpx finds its ports taken, again and again")
+    }
+
+    fn try_to(backend: u16) -> Option<Self> {
+        let [port] = free_ports();
+        let mut program = Program::independent("/usr/sbin/nghttpx")
+            .args([
+                "--conf=/dev/null",
+                "--workers=1",
+                "--single-process",
+                "--insecure",
+                "--errorlog-file=/dev/stderr",
+            ])
+            .args(["--accesslog-file=/dev/null", "--backend-read-timeout=10m", "--frontend-read-timeout=10m"])
+            .arg(format!("--frontend=127.0.0.1,{port};no-tls"))
+            .arg(format!("--backend=127.0.0.1,{backend};;proto=h2;tls"))
+            .start();
+        let listens = until("nghttpx", || {
+            if program.has_ended() {
+                return Some(false);
+            }
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok().then_some(true)
+        });
+        listens.then_some(Self { _program: program, port })
+    }
+}
+
+#[test]
+fn outcomes_that_do_not_pass() {
+    let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+    assert!(passed(&pair("OK", "OK")));
+    assert!(passed(&pair("INFORMATIONAL", "INFORMATIONAL")));
+    for (behaviour, close) in [
+        ("NON-STRICT", "OK"),
+        ("FAILED", "OK"),
+        ("UNIMPLEMENTED", "OK"),
+        ("OK", "UNCLEAN"),
+        ("OK", "WRONG CODE"),
+        ("OK", "FAILED BY CLIENT"),
+    ] {
+        assert!(!passed(&pair(behaviour, close)), "{behaviour} {close}");
+    }
+}
