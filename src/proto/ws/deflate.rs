@@ -35,7 +35,9 @@ impl Default for Params {
     }
 }
 
-const MOST_BITS: u8 = 15;
+/// The bounds of both windows.
+pub(super) const LEAST_RFC_BITS: u8 = 8;
+pub(super) const MOST_BITS: u8 = 15;
 
 /// The smallest window that zlib has for raw DEFLATE. A compressor of that size does not look back further than 250
 /// bytes (it keeps 262 of its 512 free for what it looks at), so it obeys a limit of 8 bits, too; that is also how zlib
@@ -58,7 +60,7 @@ pub struct Inflater {
     takeover: bool,
     max_inflated: u64,
     /// Made at the first use.
-    context: Option<Decompress>,
+    context: Option<Box<Decompress>>,
     /// Inflated and not handed out: one byte at most between calls.
     out: BytesMut,
     /// Bytes of this message that were inflated.
@@ -130,7 +132,8 @@ impl Inflater {
 
     /// One turn of the decompressor; how much of `input` it took.
     fn step(&mut self, input: &[u8], chunk: usize) -> Result<usize, Violation> {
-        let context = self.context.get_or_insert_with(|| Decompress::new_with_window_bits(false, self.bits));
+        let context =
+            self.context.get_or_insert_with(|| Box::new(Decompress::new_with_window_bits(false, self.bits)));
         let held = self.out.len();
         self.out.resize((held + STEP).min(chunk + 1), 0);
         let before = (context.total_in(), context.total_out());
@@ -179,7 +182,7 @@ pub struct Deflater {
     takeover: bool,
     level: u8,
     /// Made at the first use.
-    context: Option<Compress>,
+    context: Option<Box<Compress>>,
 }
 
 impl Deflater {
@@ -210,7 +213,7 @@ impl Deflater {
 
     fn compress(&mut self, piece: &[u8], out: &mut Vec<u8>) {
         let context = self.context.get_or_insert_with(|| {
-            Compress::new_with_window_bits(Compression::new(self.level.into()), false, self.bits)
+            Box::new(Compress::new_with_window_bits(Compression::new(self.level.into()), false, self.bits))
         });
         let mut taken = 0;
         loop {

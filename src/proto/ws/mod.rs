@@ -5,6 +5,8 @@
 //! other. Both are strict: what RFC 6455 lets an endpoint fail is failed, with the close code that it names. Neither
 //! holds a message: what arrives is handed on in pieces, inflated and checked piece by piece.
 
+use bytes::BytesMut;
+
 pub mod deflate;
 pub mod extensions;
 pub mod frame;
@@ -133,6 +135,61 @@ impl std::fmt::Display for Violation {
 }
 
 impl std::error::Error for Violation {}
+
+/// Everything a fuzzer can reach of a connection from one byte string: its first byte says who we are and what was
+/// negotiated, its second in which pieces the rest arrives and is asked for. What arrives is sent back.
+#[doc(hidden)]
+pub fn fuzz(bytes: &[u8]) {
+    let [setting, step, bytes @ ..] = bytes else {
+        return;
+    };
+    let side = if setting & 1 == 0 { Side::Server } else { Side::Client };
+    let params = deflate::Params {
+        server_no_context_takeover: setting & 4 != 0,
+        client_no_context_takeover: setting & 8 != 0,
+        server_max_window_bits: 8 + (setting >> 4 & 7),
+        client_max_window_bits: 8 + (setting >> 4 & 7),
+        max_inflated: Some(1 << 16),
+        ..deflate::Params::default()
+    };
+    let params = (setting & 2 != 0).then_some(params);
+    let mut receiver =
+        Receiver::new(side, params.as_ref().map(|params| deflate::Inflater::new(side, params)));
+    let mut sender = Sender::new(side, params.as_ref().map(|params| deflate::Deflater::new(side, params)));
+    let step = usize::from(*step).max(1);
+    let (mut rx, mut out) = (BytesMut::new(), Vec::new());
+    for piece in bytes.chunks(step) {
+        rx.extend_from_slice(piece);
+        loop {
+            match receiver.poll(&mut rx, step) {
+                Ok(Event::NeedMore) => break,
+                Ok(event) => echo(&mut sender, &mut out, &event),
+                Err(violation) => {
+                    // Refused when the close frame has gone out already.
+                    let _ = sender.close(&mut out, Some(violation.code), b"", [0; 4]);
+                    return;
+                }
+            }
+            out.clear();
+        }
+    }
+}
+
+/// Sends an event back, which the sender takes whatever it is.
+fn echo(sender: &mut Sender, out: &mut Vec<u8>, event: &Event) {
+    let key = [1, 2, 3, 4];
+    let sent = match event {
+        Event::NeedMore => Ok(()),
+        Event::Data(piece) => {
+            let begins = if piece.binary { Opcode::Binary } else { Opcode::Text };
+            let opcode = if piece.first { begins } else { Opcode::Continuation };
+            sender.message(out, opcode, piece.last, &piece.data, key)
+        }
+        Event::Ping(payload) | Event::Pong(payload) => sender.control(out, Opcode::Pong, payload, key),
+        Event::Close(close) => sender.close(out, close.code, close.payload.get(2..).unwrap_or_default(), key),
+    };
+    assert_eq!(sent, Ok(()), "what was received may be sent");
+}
 
 #[cfg(test)]
 mod tests;
