@@ -1,14 +1,19 @@
 //! Masking (RFC 6455 §5.3): the payload of a client's frame xor its key, over and over.
 
+/// Bytes of a step: some vectors, and a multiple of the key's length.
+const BLOCK: usize = 64;
+
 /// Masks or unmasks `data`, which begins where `key` begins; the key for what follows it.
 ///
-/// Sixteen bytes a step, which the compiler turns into the widest registers there are.
+/// Blocks of a fixed number of bytes, which the compiler turns into vectors; as one number each they would not become such.
 pub(super) fn apply(data: &mut [u8], key: [u8; 4]) -> [u8; 4] {
-    let wide = u128::from_ne_bytes(std::array::from_fn(|at| key[at % 4]));
+    let wide: [u8; BLOCK] = std::array::from_fn(|at| key[at % 4]);
     let len = data.len();
-    let (blocks, rest) = data.as_chunks_mut::<16>();
+    let (blocks, rest) = data.as_chunks_mut::<BLOCK>();
     for block in blocks {
-        *block = (u128::from_ne_bytes(*block) ^ wide).to_ne_bytes();
+        for (byte, key) in block.iter_mut().zip(wide) {
+            *byte ^= key;
+        }
     }
     for (byte, key) in rest.iter_mut().zip(key.iter().cycle()) {
         *byte ^= key;
