@@ -214,9 +214,9 @@ impl Context {
         wsi.take_net();
     }
 
-    /// Whether the client's own socket is connecting.
+    /// Whether the client's own socket is connecting, or was a moment ago.
     pub(in crate::engine) fn is_connecting(&self, wsi: &Wsi) -> bool {
-        wsi.client().is_some_and(|client| client.stage.get() == Stage::Connecting)
+        wsi.client().is_some_and(|client| matches!(client.stage.get(), Stage::Connecting | Stage::Opening))
     }
 
     /// A connecting socket has news.
@@ -229,6 +229,10 @@ impl Context {
             self.close(seat);
             return;
         };
+        if client.stage.get() == Stage::Opening {
+            // A callback services the loop again before the request has been sent.
+            return;
+        }
         match seat.with_fd(socket_state) {
             Some(Ok(true)) => self.attempt_won(seat, wsi, &client),
             Some(Ok(false)) => {}
@@ -254,6 +258,7 @@ impl Context {
     }
 
     fn attempt_won(&self, seat: &Wsi, wsi: &Wsi, client: &Rc<Client>) {
+        client.stage.set(Stage::Opening);
         self.set_race_deadline(wsi, None);
         client.addresses.borrow_mut().clear();
         let peer = seat.with_fd(|fd| rustix::net::getpeername(fd)).and_then(Result::ok).flatten();

@@ -160,6 +160,8 @@ pub enum Stage {
     Resolving,
     /// Sockets are connecting.
     Connecting,
+    /// One of them is connected, and the program is being asked for its part of the request.
+    Opening,
     /// Another wsi has, or is making, the connection that this one waits for.
     Queued,
     /// The proxy has been asked for a tunnel.
@@ -295,7 +297,7 @@ impl Client {
 
     /// Whether it has a connection that can be driven.
     pub(super) fn has_connection(&self) -> bool {
-        !matches!(self.stage.get(), Stage::Resolving | Stage::Connecting | Stage::Queued)
+        !matches!(self.stage.get(), Stage::Resolving | Stage::Connecting | Stage::Opening | Stage::Queued)
     }
 
     /// Whether its end is a failed connect, of which the program hears by `LWS_CALLBACK_CLIENT_CONNECTION_ERROR`.

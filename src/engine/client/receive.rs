@@ -24,7 +24,7 @@ impl Context {
     pub(in crate::engine) fn drive_client(&self, wsi: &Wsi, client: &Rc<Client>) -> bool {
         for _ in 0..ROUNDS {
             let progress = match client.stage.get() {
-                Stage::Resolving | Stage::Connecting | Stage::Queued => return false,
+                Stage::Resolving | Stage::Connecting | Stage::Opening | Stage::Queued => return false,
                 Stage::Tunnel => self.receive_tunnel(wsi, client),
                 Stage::Handshake => self.finish_handshake(wsi, client),
                 Stage::Waiting | Stage::Receiving => self.step_client_h1(wsi, client),

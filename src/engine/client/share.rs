@@ -83,7 +83,7 @@ impl Context {
     pub(super) fn orphan_queue(&self, client: &Client) {
         let never_connected = matches!(
             client.stage.get(),
-            Stage::Resolving | Stage::Connecting | Stage::Tunnel | Stage::Handshake
+            Stage::Resolving | Stage::Connecting | Stage::Opening | Stage::Tunnel | Stage::Handshake
         );
         let why = client.failure.borrow().clone();
         for waiting in client.queue.take().into_iter().filter_map(|id| self.wsi(id)) {
