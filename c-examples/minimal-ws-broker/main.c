@@ -5,7 +5,7 @@
  * of the former, any other one of the latter.
  *
  *   build/minimal-ws-broker -p 7681             # and open http://localhost:7681/
- *   build/minimal-ws-client-tx ws://localhost:7681/publisher
+ *   websocat ws://localhost:7681/publisher      # or any other client: each line is a message
  *
  *   -p PORT          port to listen on, 0 lets the kernel choose (7681)
  *   -s               over TLS

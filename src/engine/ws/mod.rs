@@ -6,7 +6,7 @@
 //! does), [`drive`] (what is received), [`mod@write`] (what is
 //! sent), [`close`] (how it ends). What differs between a connection and a stream is where bytes come from and go to
 //! ([`drive`]'s `poll_ws`, [`mod@write`]'s `send_frame`); what differs between server and client is what the program is told,
-//! which is [`reason`]'s to know.
+//! which is `reason`'s to know.
 
 pub mod client;
 pub mod close;
