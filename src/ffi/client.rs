@@ -73,9 +73,9 @@ const TYPE_OF_SERVICE: [(flag, u8); 4] = [
 ///
 /// Returns at once, with the wsi that stands for the request; what becomes of it is told to the callback of the local
 /// protocol (`local_protocol_name`, else `protocol`, else the vhost's first): `LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP` or
-/// `LWS_CALLBACK_CLIENT_CONNECTION_ERROR`, once. NULL, and NULL in `*pwsi`, when it failed already: nothing follows then, the
-/// reason is logged. `*pwsi` is set before any callback. On HTTP/2 the request moves to a wsi of its own, which callbacks get,
-/// while `*pwsi` stays with the connection.
+/// `LWS_CALLBACK_CLIENT_CONNECTION_ERROR`, once. NULL, and NULL in `*pwsi`, when it is over already: it failed, which is
+/// logged, or a callback has serviced the loop until it was closed. Nothing follows then. `*pwsi` is set before any callback.
+/// On HTTP/2 the request moves to a wsi of its own, which callbacks get, while `*pwsi` stays with the connection.
 ///
 /// Names are looked up without blocking; all addresses are tried, of both families (RFC 8305). Requests with
 /// `LCCSCF_PIPELINE` to the same server share a connection: as streams of HTTP/2, one after the other on HTTP/1.

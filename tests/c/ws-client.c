@@ -2,7 +2,7 @@
  * WebSocket clients on a custom event loop without a guard, which watches the library (guardless.h).
  *
  * Beside what is watched there: each WebSocket comes to one end (NULL and nothing more, one CLIENT_CONNECTION_ERROR, or
- * CLIENT_ESTABLISHED and one CLIENT_CLOSED); it is bound to its protocol and dropped from it once; nothing is received or asked
+ * CLIENT_ESTABLISHED and one CLIENT_CLOSED; the last with NULL where a callback has serviced the loop until it was over); it is bound to its protocol and dropped from it once; nothing is received or asked
  * for before it is established and after it is dropped; messages come in pieces that fit together.
  *
  * Stdin, a command a line:
@@ -471,7 +471,7 @@ static void connect_to(struct socket *s, const char *line)
 	}
 	s->seat = (struct lws *)(void *)s;
 	if (!lws_client_connect_via_info(&info)) {
-		s->null = 1;
+		s->null = !s->closed;
 		printf("%d NULL\n", s->id);
 		if (s->error)
 			violation("%d: NULL after a callback said so", s->id);
