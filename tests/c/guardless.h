@@ -38,6 +38,8 @@ static void check_ends(void);
 static void obey(char *line);
 /* What a test has struck somewhere. */
 static void act(const char *what, struct lws *wsi);
+/* What the program does in each turn of the loop, if anything. */
+static void (*each_turn)(void);
 
 static struct lws_context *context;
 static struct lws_vhost *vhost;
@@ -357,6 +359,8 @@ static void settle(void)
 		if (poll(set, used, 15))
 			violation("an idle loop has an event");
 		check_ends();
+		if (tracked_count)
+			violation("%u wsi without WSI_DESTROY", tracked_count);
 		printf("settled after %lu turns\n", turns);
 		turns = 0;
 	} else {
@@ -396,6 +400,8 @@ static void run(void)
 
 		if (destroying)
 			break;
+		if (each_turn)
+			each_turn();
 		if (settling)
 			settle();
 		count = used;
