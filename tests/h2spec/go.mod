@@ -1,4 +1,4 @@
-// Pins the h2spec that tests/h2spec.rs runs, with the versions of x/net and the others that it was made
+// Pins the h2spec (and its h2specd) that tests/h2spec.rs runs, with the versions of x/net and the others that it was made
 // with. 2.2.1 is the last that Go can resolve by its number: from 2.3.0 on it has a go.mod that lacks
 // the /v2 which such a number needs.
 module ferrows/tests/h2spec
