@@ -23,6 +23,8 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 repo=$(dirname "$here")
+. "$repo/scripts/packages.sh"
+. "$repo/scripts/debian.sh"
 target=${CARGO_TARGET_DIR:-$repo/target}
 out=$target/bench
 server_core=${SERVER_CORE:-0}
@@ -74,20 +76,8 @@ fi
 
 # --- the servers: bench-server with each library, nginx, h2o ----------------
 
-fetch_debian_lws() {
-	local root=$target/debian-lws
-	if [ ! -e "$root/usr/include/libwebsockets.h" ]; then
-		has apt-get || return 1
-		mkdir -p "$root/apt/lists/partial" "$root/apt/cache/archives/partial"
-		echo "deb http://deb.debian.org/debian trixie main" >"$root/apt/sources.list"
-		: >"$root/apt/status"
-		local apt=(apt-get -qq -o "Dir::Etc::SourceList=$root/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null
-			-o "Dir::State::Lists=$root/apt/lists" -o "Dir::State::Status=$root/apt/status"
-			-o "Dir::Cache=$root/apt/cache" -o "APT::Sandbox::User=$(id -un)")
-		(cd "$root" && "${apt[@]}" update && "${apt[@]}" download libwebsockets19t64 libwebsockets-dev) >&2 || return 1
-		for package in "$root"/*.deb; do dpkg -x "$package" "$root"; done
-	fi
-	echo "$root"
+debian_lws() {
+	(need_debian_lws "$target/debian-lws") >&2 && echo "$target/debian-lws"
 }
 
 # compile NAME INCLUDE LIBRARY
@@ -105,7 +95,7 @@ servers=(ferrows)
 
 if [ $only_instructions = 1 ]; then
 	:
-elif root=${DEBIAN_LWS_ROOT:-$(fetch_debian_lws)} && [ -n "$root" ]; then
+elif root=${DEBIAN_LWS_ROOT:-$(debian_lws)} && [ -n "$root" ]; then
 	library=$(find "$root/usr/lib" -name 'libwebsockets.so.19*' | head -n 1)
 	compile lws "$root/usr/include" "$(realpath "$library")"
 	servers+=(lws)

@@ -1,10 +1,9 @@
 //! The same client program (`tests/c/compat-client.c`), run with Debian's libwebsockets and with this library: what its
 //! callbacks are told and what its servers get.
 //!
-//! `tests/data/client.txt` has what both said, and is compared with what our library says every time. Lines that
+//! `tests/data/client.txt` has what both said, and is compared with what both say every time. Lines that
 //! start with `-` were said by Debian's alone, those with `+` by ours alone, and a line with `#` says why. With
-//! `DEBIAN_LWS_ROOT` (the directory that the package `libwebsockets19t64` is unpacked in) Debian's is run again, too;
-//! with `FERROWS_BLESS` as well, the file is written anew, and new differences want a reason where it says `# ?`.
+//! `FERROWS_BLESS` the file is written anew, and new differences want a reason where it says `# ?`.
 
 mod common;
 
@@ -12,12 +11,12 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Program, Running, Scratch, compile, library, root, tls};
+use common::{Program, Running, Scratch, compile, debian, library, root, tls};
 
 /// Which server is asked.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -124,17 +123,11 @@ const SCENARIOS: &[(&str, Asks, &str)] = &[
 
 #[test]
 fn clients_are_told_the_same() {
-    let debian = std::env::var_os("DEBIAN_LWS_ROOT").map(|root| library_directory(Path::new(&root)));
     let path = root().join("tests/data/client.txt");
     let recorded = parse(&std::fs::read_to_string(&path).unwrap_or_default());
     let ours = run_all(None);
-    let theirs = if let Some(directory) = &debian {
-        run_all(Some(directory))
-    } else {
-        println!("Debian's library is not run: DEBIAN_LWS_ROOT does not say where it is unpacked");
-        recorded.iter().map(|of| (of.name.clone(), of.side('-'))).collect()
-    };
-    if std::env::var_os("FERROWS_BLESS").is_some() && debian.is_some() {
+    let theirs = run_all(Some(&debian::lws_library()));
+    if std::env::var_os("FERROWS_BLESS").is_some() {
         std::fs::write(&path, bless(&theirs, &ours, &recorded)).expect("the record");
         return;
     }
@@ -163,15 +156,6 @@ fn clients_are_told_the_same() {
 
 fn said_somewhere(name: &str) -> bool {
     SCENARIOS.iter().any(|(known, _, _)| *known == name)
-}
-
-fn library_directory(root: &Path) -> PathBuf {
-    for below in ["usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/lib", "lib", ""] {
-        if root.join(below).join("libwebsockets.so.19").exists() {
-            return root.join(below);
-        }
-    }
-    panic!("no libwebsockets.so.19 below {}", root.display());
 }
 
 // ---------------------------------------------------------------------------------------------

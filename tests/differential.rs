@@ -1,19 +1,17 @@
 //! The same program, run with Debian's libwebsockets and with this library: what a client sees is compared byte by
 //! byte, and every difference has a reason in [`KNOWN`].
 //!
-//! It needs Debian 13's library, which a test machine does not have: `DEBIAN_LWS_ROOT` names the directory that the
-//! package `libwebsockets19t64` was unpacked in. Without it the test says so and does nothing; what it found is kept
-//! for every test machine in `tests/compat.rs`.
+//! `./scripts/test` fetches Debian 13's library, or `DEBIAN_LWS_ROOT` names the directory that its packages are unpacked in.
 
 mod common;
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use common::{Program, Running, Scratch, compile, h1, tls, tools};
+use common::{Program, Running, Scratch, compile, debian, h1, tls, tools};
 
 /// How long a request may stay without an answer before it counts as not answered.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -167,11 +165,7 @@ impl Known {
 
 #[test]
 fn the_same_program_behaves_the_same() {
-    let Some(root) = std::env::var_os("DEBIAN_LWS_ROOT") else {
-        println!("skipped: DEBIAN_LWS_ROOT does not say where Debian's libwebsockets 4.3.5 is unpacked");
-        return;
-    };
-    let debian = library_directory(Path::new(&root));
+    let debian = debian::lws_library();
     let www = site();
     let mut report = String::new();
     let mut seen = vec![0; KNOWN.len()];
@@ -202,15 +196,6 @@ fn the_same_program_behaves_the_same() {
 
 fn matches(pattern: &str, name: &str) -> bool {
     pattern.strip_suffix('*').map_or(name == pattern, |start| name.starts_with(start))
-}
-
-fn library_directory(root: &Path) -> PathBuf {
-    for below in ["usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/lib", "lib", ""] {
-        if root.join(below).join("libwebsockets.so.19").exists() {
-            return root.join(below);
-        }
-    }
-    panic!("no libwebsockets.so.19 below {}", root.display());
 }
 
 fn site() -> Scratch {

@@ -8,6 +8,7 @@
 #![allow(dead_code, reason = "every test crate uses its own part of the machinery")]
 #![allow(unused_imports, reason = "every test crate uses its own part of the machinery")]
 
+pub(crate) mod debian;
 pub(crate) mod example;
 pub(crate) mod h1;
 pub(crate) mod h2;
