@@ -10,14 +10,14 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
-use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use common::nghttpx::Nghttpx;
 use common::wait::within;
-use common::{Program, Running, Scratch, compile, free_ports, root, tls, tmp, until};
+use common::{Program, Running, Scratch, compile, root, tls, tmp};
 
 /// Cases that go through one after the other, and beside those of other parts.
 struct Part {
@@ -245,46 +245,10 @@ fn server_that_streams() {
 fn server_over_http2() {
     let pair = format!("--tls={}", tls::localhost().pair());
     let server = EchoServer::start(&["--deflate", &pair]);
-    let bridge = Bridge::to(server.port);
+    let bridge = Nghttpx::with_http2_behind(server.port);
     run_parts("server-h2", &[core(), big(), deflate()], bridge.port);
     drop(bridge);
     server.finish();
-}
-
-/// nghttpx: HTTP/1 in front, HTTP/2 over TLS behind.
-struct Bridge {
-    _program: Running,
-    port: u16,
-}
-
-impl Bridge {
-    fn to(backend: u16) -> Self {
-        // Another process may take the port between our look and nghttpx's.
-        (0..5).find_map(|_| Self::try_to(backend)).expect("nghttpx finds its ports taken, again and again")
-    }
-
-    fn try_to(backend: u16) -> Option<Self> {
-        let [port] = free_ports();
-        let mut program = Program::independent("/usr/sbin/nghttpx")
-            .args([
-                "--conf=/dev/null",
-                "--workers=1",
-                "--single-process",
-                "--insecure",
-                "--errorlog-file=/dev/stderr",
-            ])
-            .args(["--accesslog-file=/dev/null", "--backend-read-timeout=10m", "--frontend-read-timeout=10m"])
-            .arg(format!("--frontend=127.0.0.1,{port};no-tls"))
-            .arg(format!("--backend=127.0.0.1,{backend};;proto=h2;tls"))
-            .start();
-        let listens = until("nghttpx", || {
-            if program.has_ended() {
-                return Some(false);
-            }
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok().then_some(true)
-        });
-        listens.then_some(Self { _program: program, port })
-    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
 use common::ws_peer::{
-    BINARY, CLOSE, CONTINUATION, Frame, Head, PING, PONG, TEXT, close, echo, frame, raw_frame,
+    BINARY, CLOSE, CONTINUATION, Frame, Head, PING, PONG, TEXT, close, echo, frame, got, raw_frame, serve,
 };
 use common::{DEADLINE, Program, Running, Scratch, compile, h1, h2, tls};
 use rustls::pki_types::pem::PemObject;
@@ -112,33 +112,6 @@ impl Client {
 // ---------------------------------------------------------------------------------------------
 // Servers
 // ---------------------------------------------------------------------------------------------
-
-/// Runs `script` with each client that comes, in a thread of its own; what it returns can be waited for.
-fn serve<T: Send + 'static>(script: impl Fn(TcpStream) -> T + Send + Sync + 'static) -> (u16, Receiver<T>) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    let (tell, told) = channel();
-    let script = Arc::new(script);
-    std::thread::spawn(move || {
-        for socket in listener.incoming() {
-            let socket = socket.expect("a client");
-            socket.set_read_timeout(Some(DEADLINE)).expect("read deadline");
-            socket.set_write_timeout(Some(DEADLINE)).expect("write deadline");
-            socket.set_nodelay(true).expect("no delay");
-            let (script, tell) = (Arc::clone(&script), tell.clone());
-            std::thread::spawn(move || {
-                // nobody need be interested
-                let _ = tell.send(script(socket));
-            });
-        }
-    });
-    (port, told)
-}
-
-/// What a server has told the test.
-fn got<T>(told: &Receiver<T>) -> T {
-    told.recv_timeout(DEADLINE).expect("the server ends")
-}
 
 /// Reads what comes until the client goes, in whatever way.
 fn drain(stream: &mut impl Read) {

@@ -1,9 +1,9 @@
 /*
  * minimal-ws-server-ring
  *
- * The chat of minimal-ws-server, but nobody misses a message: a ring keeps those
- * that somebody has yet to get. Each client has its tail in the ring; what is
- * behind all tails is freed. A client that falls a whole ring behind is closed.
+ * A chat where nobody misses a message: a ring keeps those that somebody has yet
+ * to get, and destroys each when all have got it. A client that falls behind by
+ * the whole ring is closed.
  *
  *   build/minimal-ws-server-ring -p 7681        # and open http://localhost:7681/
  *
@@ -11,251 +11,30 @@
  *   -s               over TLS
  *   --eventlib KIND  "custom": on the event loop of shared/loop.c
  *   -d LEVELS        log levels to show, 15 shows the informative ones too
+ *
+ * The ring, and what it does in each callback, is in shared/broadcast.c.
  */
 
-#define _POSIX_C_SOURCE 200809L
-
 #include <libwebsockets.h>
-#include "loop.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-/* The makefile gives these as absolute paths, so any directory will do. */
-#if !defined(WWW_DIR)
-#define WWW_DIR "mount-origin"
-#endif
-#if !defined(CERT_DIR)
-#define CERT_DIR "build/certs"
-#endif
-
-#define MESSAGE_MAX	4096
-#define RING_DEPTH	64
-
-/* In the ring; it owns what it points to. lws writes the head of a frame into the
- * LWS_PRE bytes before its payload, so there is room for that, too. */
-struct message {
-	unsigned char *buf;
-	size_t len;
-};
-
-/* One for each WebSocket: the callback gets it as `user`. */
-struct session {
-	struct session *next;
-	struct lws *wsi;
-	uint32_t tail;			/* how far it is in the ring */
-	int lagging;			/* it is being closed */
-	size_t len;			/* what has come of its own message */
-	unsigned char incoming[MESSAGE_MAX];
-};
-
-/* One for each vhost that the protocol is on. */
-struct chat {
-	struct session *sessions;
-	struct lws_ring *ring;
-};
-
-static void destroy_message(void *element)
-{
-	free(((struct message *)element)->buf);
-}
-
-/* The client has got, or will not get, that many: what nobody needs any more is
- * destroyed. The macro asks all in the list how far they are. */
-static void consume(struct chat *chat, struct session *session, size_t count)
-{
-	lws_ring_consume_and_update_oldest_tail(chat->ring, struct session,
-				&session->tail, count, chat->sessions, tail,
-				next);
-}
-
-static void leave(struct chat *chat, struct session *session)
-{
-	lws_ll_fwd_remove(struct session, next, session, chat->sessions);
-	consume(chat, session, RING_DEPTH);
-}
-
-/* The ring is full: those that have yet to get its oldest message must go. */
-static void close_lagging(struct chat *chat)
-{
-	uint32_t oldest = lws_ring_get_oldest_tail(chat->ring);
-
-	lws_start_foreach_ll_safe(struct session *, each, chat->sessions, next) {
-		if (each->tail == oldest) {
-			/* Not at once: it may be the one we are called for. */
-			lws_set_timeout(each->wsi, PENDING_TIMEOUT_LAGGING,
-					LWS_TO_KILL_ASYNC);
-			each->lagging = 1;
-			leave(chat, each);
-		}
-	} lws_end_foreach_ll_safe(each);
-}
-
-static int broadcast(struct chat *chat, const struct session *from)
-{
-	struct message message;
-
-	if (!lws_ring_get_count_free_elements(chat->ring))
-		close_lagging(chat);
-
-	message.len = from->len;
-	message.buf = (unsigned char *)malloc(LWS_PRE + message.len);
-	if (!message.buf)
-		return -1;
-	memcpy(message.buf + LWS_PRE, from->incoming, message.len);
-	if (!lws_ring_insert(chat->ring, &message, 1)) {
-		destroy_message(&message);
-		return -1;
-	}
-
-	lws_start_foreach_ll(struct session *, each, chat->sessions) {
-		lws_callback_on_writable(each->wsi);
-	} lws_end_foreach_ll(each, next);
-
-	return 0;
-}
-
-/* A message comes in pieces. */
-static int receive(struct chat *chat, struct session *session, const void *in,
-		   size_t len)
-{
-	if (lws_is_first_fragment(session->wsi))
-		session->len = 0;
-	if (len > MESSAGE_MAX - session->len) {
-		lws_close_reason(session->wsi,
-				 LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, NULL, 0);
-		return -1;
-	}
-	memcpy(session->incoming + session->len, in, len);
-	session->len += len;
-
-	return lws_is_final_fragment(session->wsi) ? broadcast(chat, session) : 0;
-}
-
-static int send_next(struct chat *chat, struct session *session)
-{
-	const struct message *message = (const struct message *)
-			lws_ring_get_element(chat->ring, &session->tail);
-
-	if (session->lagging || !message)
-		return 0;
-	if (lws_write(session->wsi, message->buf + LWS_PRE, message->len,
-		      LWS_WRITE_TEXT) < (int)message->len)
-		return -1;
-
-	consume(chat, session, 1);
-	if (lws_ring_get_element(chat->ring, &session->tail))
-		lws_callback_on_writable(session->wsi);
-
-	return 0;
-}
-
-static int callback_chat(struct lws *wsi, enum lws_callback_reasons reason,
-			 void *user, void *in, size_t len)
-{
-	struct session *session = (struct session *)user;
-	struct chat *chat = (struct chat *)lws_protocol_vh_priv_get(
-				lws_get_vhost(wsi), lws_get_protocol(wsi));
-
-	switch (reason) {
-	case LWS_CALLBACK_PROTOCOL_INIT:
-		chat = (struct chat *)lws_protocol_vh_priv_zalloc(
-				lws_get_vhost(wsi), lws_get_protocol(wsi),
-				sizeof(struct chat));
-		if (!chat)
-			return 1;
-		chat->ring = lws_ring_create(sizeof(struct message), RING_DEPTH,
-					     destroy_message);
-		return !chat->ring;
-
-	case LWS_CALLBACK_PROTOCOL_DESTROY:
-		if (chat && chat->ring)
-			lws_ring_destroy(chat->ring);
-		break;
-
-	case LWS_CALLBACK_ESTABLISHED:
-		session->wsi = wsi;
-		session->tail = lws_ring_get_oldest_tail(chat->ring);
-		lws_ll_fwd_insert(session, next, chat->sessions);
-		if (lws_ring_get_element(chat->ring, &session->tail))
-			lws_callback_on_writable(wsi);
-		break;
-
-	case LWS_CALLBACK_CLOSED:
-		if (!session->lagging)
-			leave(chat, session);
-		break;
-
-	case LWS_CALLBACK_RECEIVE:
-		return receive(chat, session, in, len);
-
-	case LWS_CALLBACK_SERVER_WRITEABLE:
-		return send_next(chat, session);
-
-	default:
-		break;
-	}
-
-	return 0;
-}
+#include "broadcast.h"
+#include "program.h"
 
 /* The first is for requests that are not for a WebSocket. */
 static const struct lws_protocols protocols[] = {
 	{ "http", lws_callback_http_dummy, 0, 0, 0, NULL, 0 },
-	{ "lws-minimal", callback_chat, sizeof(struct session), 1024, 0, NULL, 0 },
+	{ "lws-minimal", broadcast_chat, sizeof(struct chatter), 1024, 0, NULL, 0 },
 	LWS_PROTOCOL_LIST_TERM
-};
-
-static const struct lws_http_mount mount_files = {
-	.mountpoint		= "/",
-	.origin			= WWW_DIR,
-	.def			= "chat.html",
-	.origin_protocol	= LWSMPRO_FILE,
-	.mountpoint_len		= 1,
 };
 
 int main(int argc, const char **argv)
 {
 	struct lws_context_creation_info info;
-	struct lws_context *context;
-	const char *option, *scheme = "http";
-	int failed;
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	option = lws_cmdline_option(argc, argv, "-d");
-	lws_set_log_level(option ? atoi(option) : LLL_ERR | LLL_WARN, NULL);
-
-	memset(&info, 0, sizeof(info));
-	info.protocols	= protocols;
-	info.mounts	= &mount_files;
-	option		= lws_cmdline_option(argc, argv, "-p");
-	info.port	= option ? atoi(option) : 7681;
-	if (lws_cmdline_option(argc, argv, "-s")) {
-		scheme = "https";
-		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
-		info.ssl_cert_filepath = CERT_DIR "/localhost.crt";
-		info.ssl_private_key_filepath = CERT_DIR "/localhost.key";
-	}
-	info.options |=
-		LWS_SERVER_OPTION_HTTP_HEADERS_SECURITY_BEST_PRACTICES_ENFORCE;
-	if (loop_init(&info, lws_cmdline_option(argc, argv, "--eventlib")))
+	if (program_init(&info, argc, argv))
 		return 1;
+	program_listens(&info, argc, argv);
+	info.protocols = protocols;
+	info.mounts = &program_page;
 
-	context = lws_create_context(&info);
-	if (!context) {
-		fprintf(stderr, "lws_create_context failed\n");
-		return 1;
-	}
-
-	printf("listening on %s://localhost:%d\n", scheme,
-	       lws_get_vhost_listen_port(
-			lws_get_vhost_by_name(context, "default")));
-
-	failed = loop_run(context, NULL);
-	lws_context_destroy(context);
-	failed |= loop_end();
-	printf("Completed: %s\n", failed ? "failed" : "OK");
-
-	return failed;
+	return program_run(program_create(&info), NULL);
 }

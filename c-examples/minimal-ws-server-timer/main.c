@@ -13,22 +13,10 @@
  *   -d LEVELS        log levels to show, 15 shows the informative ones too
  */
 
-#define _POSIX_C_SOURCE 200809L
-
 #include <libwebsockets.h>
-#include "loop.h"
+#include "program.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-/* The makefile gives these as absolute paths, so any directory will do. */
-#if !defined(WWW_DIR)
-#define WWW_DIR "mount-origin"
-#endif
-#if !defined(CERT_DIR)
-#define CERT_DIR "build/certs"
-#endif
 
 /* One for each WebSocket: the callback gets it as `user`. */
 struct session {
@@ -95,58 +83,19 @@ static const struct lws_protocols protocols[] = {
 	LWS_PROTOCOL_LIST_TERM
 };
 
-static const struct lws_http_mount mount_files = {
-	.mountpoint		= "/",
-	.origin			= WWW_DIR,
-	.def			= "chat.html",
-	.origin_protocol	= LWSMPRO_FILE,
-	.mountpoint_len		= 1,
-};
-
 int main(int argc, const char **argv)
 {
 	struct lws_context_creation_info info;
-	struct lws_context *context;
-	const char *option, *scheme = "http";
-	int failed;
+	const char *option;
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	option = lws_cmdline_option(argc, argv, "-d");
-	lws_set_log_level(option ? atoi(option) : LLL_ERR | LLL_WARN, NULL);
-
-	memset(&info, 0, sizeof(info));
-	info.protocols	= protocols;
-	info.mounts	= &mount_files;
-	option		= lws_cmdline_option(argc, argv, "-p");
-	info.port	= option ? atoi(option) : 7681;
-	if (lws_cmdline_option(argc, argv, "-s")) {
-		scheme = "https";
-		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
-		info.ssl_cert_filepath = CERT_DIR "/localhost.crt";
-		info.ssl_private_key_filepath = CERT_DIR "/localhost.key";
-	}
+	if (program_init(&info, argc, argv))
+		return 1;
+	program_listens(&info, argc, argv);
+	info.protocols = protocols;
+	info.mounts = &program_page;
 	option = lws_cmdline_option(argc, argv, "--interval");
 	if (option)
 		interval_ms = atoi(option);
-	info.options |=
-		LWS_SERVER_OPTION_HTTP_HEADERS_SECURITY_BEST_PRACTICES_ENFORCE;
-	if (loop_init(&info, lws_cmdline_option(argc, argv, "--eventlib")))
-		return 1;
 
-	context = lws_create_context(&info);
-	if (!context) {
-		fprintf(stderr, "lws_create_context failed\n");
-		return 1;
-	}
-
-	printf("listening on %s://localhost:%d\n", scheme,
-	       lws_get_vhost_listen_port(
-			lws_get_vhost_by_name(context, "default")));
-
-	failed = loop_run(context, NULL);
-	lws_context_destroy(context);
-	failed |= loop_end();
-	printf("Completed: %s\n", failed ? "failed" : "OK");
-
-	return failed;
+	return program_run(program_create(&info), NULL);
 }

@@ -1,5 +1,6 @@
 /*
- * An application's event loop around poll(), with lws on it.
+ * An application's event loop around poll(), with lws on it: what a program that
+ * has a loop already copies from here is the table, the operations, and the turn.
  *
  * The library brings no thread and no loop: through the five operations below it
  * says which descriptors it wants watched, and the loop tells it what happened to
@@ -22,38 +23,43 @@
 #include <unistd.h>
 
 /*
- * A table of descriptors for poll().
+ * A table of descriptors for poll(), and where in it each descriptor is.
  *
  * Rows are appended at the end. A row that is removed gets the descriptor -1,
  * which poll() ignores, and leaves the table between two turns: nothing moves
- * while lws looks at a row.
+ * while lws looks at a row. So there can be more rows than descriptors.
  */
 
-#define TABLE_ROWS 8192
+#define FD_LIMIT	8192
+#define TABLE_ROWS	(2 * FD_LIMIT)
 
 struct loop {
 	struct lws_pollfd row[TABLE_ROWS];
 	int rows;
+	int row_of[FD_LIMIT];		/* plus 1; 0 is "none" */
 	int stop;
 };
 
 static struct lws_pollfd *loop_find(struct loop *loop, int fd)
 {
-	for (int n = 0; fd >= 0 && n < loop->rows; n++)
-		if (loop->row[n].fd == fd)
-			return &loop->row[n];
+	if (fd < 0 || fd >= FD_LIMIT || !loop->row_of[fd])
+		return NULL;
 
-	return NULL;
+	return &loop->row[loop->row_of[fd] - 1];
 }
 
 static int loop_add(struct loop *loop, int fd, short events)
 {
-	if (loop->rows == TABLE_ROWS || loop_find(loop, fd))
+	struct lws_pollfd *row = &loop->row[loop->rows];
+
+	if (fd < 0 || fd >= FD_LIMIT || loop->row_of[fd] ||
+	    loop->rows == TABLE_ROWS)
 		return 1;
 
-	loop->row[loop->rows].fd = fd;
-	loop->row[loop->rows].events = events;
-	loop->row[loop->rows++].revents = 0;
+	row->fd = fd;
+	row->events = events;
+	row->revents = 0;
+	loop->row_of[fd] = ++loop->rows;
 
 	return 0;
 }
@@ -65,6 +71,7 @@ static int loop_remove(struct loop *loop, int fd)
 	if (!row)
 		return 1;
 
+	loop->row_of[fd] = 0;
 	row->fd = -1;
 	row->revents = 0;
 
@@ -75,9 +82,12 @@ static void loop_compact(struct loop *loop)
 {
 	int kept = 0;
 
-	for (int n = 0; n < loop->rows; n++)
-		if (loop->row[n].fd >= 0)
-			loop->row[kept++] = loop->row[n];
+	for (int n = 0; n < loop->rows; n++) {
+		if (loop->row[n].fd < 0)
+			continue;
+		loop->row[kept++] = loop->row[n];
+		loop->row_of[loop->row[n].fd] = kept;
+	}
 
 	loop->rows = kept;
 }
@@ -156,7 +166,7 @@ static int op_close_unguarded(struct lws *wsi)
  */
 
 static int signal_pipe[2];
-static struct lws_context *to_wake;
+static struct lws_context *volatile to_wake;
 
 static void on_signal(int sig)
 {

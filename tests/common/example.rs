@@ -21,6 +21,9 @@ const SETTLING: Duration = Duration::from_secs(1);
 /// The one with its own poll loop, which prints statistics.
 pub(crate) const CUSTOM_LOOP: &str = "minimal-http-server-eventlib-custom";
 
+/// What `--eventlib` of the programs with WebSockets takes.
+pub(crate) const LOOPS: [&str; 3] = ["default", "custom", "unguarded"];
+
 /// Names of the programs that the makefile of `c-examples` builds.
 pub(crate) fn names() -> Vec<String> {
     let makefile = fs::read_to_string(root().join("c-examples/Makefile")).expect("the makefile");

@@ -15,6 +15,7 @@ pub(crate) mod h2;
 pub(crate) mod http_server;
 pub(crate) mod library;
 pub(crate) mod nghttpd;
+pub(crate) mod nghttpx;
 pub(crate) mod nginx;
 pub(crate) mod process;
 pub(crate) mod tls;

@@ -1,12 +1,16 @@
 //! A WebSocket server of a test's own: it reads what a client sends byte by byte, and answers right or wrong.
 
 use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use sha1::{Digest, Sha1};
 
 use super::h1::is_end;
+use super::wait::DEADLINE;
 
 pub(crate) const CONTINUATION: u8 = 0;
 pub(crate) const TEXT: u8 = 1;
@@ -14,6 +18,53 @@ pub(crate) const BINARY: u8 = 2;
 pub(crate) const CLOSE: u8 = 8;
 pub(crate) const PING: u8 = 9;
 pub(crate) const PONG: u8 = 10;
+
+/// Runs `script` with each client that comes, in a thread of its own; what it returns can be waited for.
+pub(crate) fn serve<T: Send + 'static>(
+    script: impl Fn(TcpStream) -> T + Send + Sync + 'static,
+) -> (u16, Receiver<T>) {
+    serve_on(0, script)
+}
+
+/// As [`serve`], on this port.
+pub(crate) fn serve_on<T: Send + 'static>(
+    port: u16,
+    script: impl Fn(TcpStream) -> T + Send + Sync + 'static,
+) -> (u16, Receiver<T>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let (tell, told) = channel();
+    let script = Arc::new(script);
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            let socket = socket.expect("a client");
+            socket.set_read_timeout(Some(DEADLINE)).expect("read deadline");
+            socket.set_write_timeout(Some(DEADLINE)).expect("write deadline");
+            socket.set_nodelay(true).expect("no delay");
+            let (script, tell) = (Arc::clone(&script), tell.clone());
+            std::thread::spawn(move || {
+                // nobody need be interested
+                let _ = tell.send(script(socket));
+            });
+        }
+    });
+    (port, told)
+}
+
+/// What a server has told the test.
+pub(crate) fn got<T>(told: &Receiver<T>) -> T {
+    told.recv_timeout(DEADLINE).expect("the server ends")
+}
+
+/// Upgrades the connection of a client, to the first subprotocol that it offers; gives what it has asked for. `None` when
+/// the client has gone before that.
+pub(crate) fn accept(stream: &mut (impl Read + Write)) -> Option<Head> {
+    let head = Head::read(stream)?;
+    let chosen = head.all("sec-websocket-protocol").first().and_then(|names| names.split(',').next());
+    let chosen = chosen.map_or_else(String::new, |name| format!("Sec-WebSocket-Protocol: {name}\r\n"));
+    stream.write_all(head.switch(&chosen).as_bytes()).ok()?;
+    Some(head)
+}
 
 /// The head of a client's request.
 #[derive(Clone, Debug)]
@@ -103,6 +154,25 @@ impl Frame {
     pub(crate) fn whole(self) -> (u8, Vec<u8>) {
         assert!(self.fin && self.reserved == 0 && self.mask.is_some(), "{self:?}");
         (self.opcode, self.payload)
+    }
+}
+
+/// The next message or CLOSE of a client, in however many frames; other control frames are passed over. `None` when the client
+/// has gone.
+pub(crate) fn message(stream: &mut impl Read) -> Option<(u8, Vec<u8>)> {
+    let mut message: Option<(u8, Vec<u8>)> = None;
+    loop {
+        let got = Frame::read(stream)?;
+        assert!(got.mask.is_some() && got.reserved == 0, "{got:?}");
+        match got.opcode {
+            PING | PONG => continue,
+            CLOSE => return Some((CLOSE, got.payload)),
+            CONTINUATION => message.as_mut().expect("a message goes on").1.extend(got.payload),
+            opcode => assert_eq!(message.replace((opcode, got.payload)), None, "a message in another"),
+        }
+        if got.fin {
+            return message;
+        }
     }
 }
 
