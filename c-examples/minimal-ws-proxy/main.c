@@ -90,13 +90,16 @@ static void ended(struct pair *pair, enum side side)
 	struct lws *left = pair->wsi[other(side)];
 
 	pair->wsi[side] = NULL;
-	if (left)
+	if (left) {
+		/* Its answer to our CLOSE may be behind much else. */
+		lws_rx_flow_control(left, 1);
 		lws_callback_on_writable(left);
-	else if (pair->connecting)
+	} else if (pair->connecting) {
 		lws_set_timeout(pair->connecting, PENDING_TIMEOUT_USER_OK,
 				LWS_TO_KILL_ASYNC);
-	else
+	} else {
 		free_pair(pair);
+	}
 }
 
 static void connect_upstream(lws_sorted_usec_list_t *sul);
@@ -171,6 +174,9 @@ static int send_next(struct pair *pair, enum side side)
 
 static int receive(struct pair *pair, enum side side, const void *in, size_t len)
 {
+	if (!pair->wsi[other(side)] && pair->over)
+		return 0;
+
 	return relay_receive(&pair->from[side], pair->wsi[side],
 			     pair->wsi[other(side)], in, len);
 }
