@@ -233,12 +233,13 @@ struct Chatter {
 }
 
 impl Chatter {
-    fn enter(kind: Kind, url: &str, screenshot: &Path) -> Self {
+    fn enter(kind: Kind, url: &str, protocol: &str, screenshot: &Path) -> Self {
         let _ = fs::remove_file(screenshot);
         let mut browser = Browser::start(kind, "chat", url, screenshot);
         let open = browser.wait("open");
         assert_eq!(open["page"], "HTTP/2", "{open}");
-        assert_eq!(open["state"], "open, lws-minimal", "{open}");
+        assert_eq!(open["state"], "open", "{open}");
+        assert_eq!(open["subprotocol"], protocol, "{open}");
         Self { browser, name: kind.name() }
     }
 
@@ -265,16 +266,16 @@ impl Chatter {
 
 /// Both browsers carry their WebSocket over the HTTP/2 connection that the page came over (RFC 8441): the server has
 /// accepted one connection of each, and has a WebSocket on each.
-fn browsers_chat(example: &str, kind: &str) {
-    let _alone = ONE_BROWSER.lock().unwrap_or_else(PoisonError::into_inner);
-    let server = CountingServer::new(Examples::built().start(example, &["-s", "--eventlib", kind]));
+fn browsers_chat(example: &str, protocol: &str, args: &[&str]) {
+    let server = CountingServer::new(Examples::built().start(example, &[&["-s"], args].concat()));
     let url = format!("{}/", server.server().url());
     let screenshots = tmp().join("screenshots");
     fs::create_dir_all(&screenshots).expect("directory of screenshots");
-    let picture = |browser: Kind| screenshots.join(format!("{example}-{kind}-{}.png", browser.name()));
+    let picture = |browser: Kind| screenshots.join(format!("{example}-{}.png", browser.name()));
 
-    let mut one = Chatter::enter(Kind::Chromium, &url, &picture(Kind::Chromium));
-    let mut other = Chatter::enter(Kind::Firefox, &url, &picture(Kind::Firefox));
+    let enter = |browser: Kind| Chatter::enter(browser, &url, protocol, &picture(browser));
+    let mut one = enter(Kind::Chromium);
+    let mut other = enter(Kind::Firefox);
     let open = server.statistics();
     assert!(open.of("h2_stream").live >= 2, "two WebSockets are streams: {open:?}");
 
@@ -301,10 +302,25 @@ fn browsers_chat(example: &str, kind: &str) {
 
 #[test]
 fn browsers_chat_on_the_default_loop() {
-    browsers_chat("minimal-ws-server", "default");
+    let _alone = ONE_BROWSER.lock().unwrap_or_else(PoisonError::into_inner);
+    browsers_chat("minimal-ws-server", "lws-minimal", &["--eventlib", "default"]);
 }
 
 #[test]
 fn browsers_chat_on_an_unguarded_loop() {
-    browsers_chat("minimal-ws-server-ring", "unguarded");
+    let _alone = ONE_BROWSER.lock().unwrap_or_else(PoisonError::into_inner);
+    browsers_chat("minimal-ws-server-ring", "lws-minimal", &["--eventlib", "unguarded"]);
+}
+
+/// The page and its WebSockets are the proxy's, the chat is in another server.
+#[test]
+fn browsers_chat_through_the_proxy() {
+    let _alone = ONE_BROWSER.lock().unwrap_or_else(PoisonError::into_inner);
+    let upstream = CountingServer::new(Examples::built().start("minimal-ws-server", &["-s"]));
+    let url = format!("wss://localhost:{}/", upstream.server().port());
+    let args = ["--upstream", &url, "--ca", &Examples::built().certificate(), "--eventlib", "custom"];
+    browsers_chat("minimal-ws-proxy", "lws-minimal-proxy", &args);
+    upstream.expect_idle();
+    let errors = upstream.stop();
+    assert!(errors.is_empty(), "{errors:#?}");
 }

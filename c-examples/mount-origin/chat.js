@@ -23,21 +23,29 @@ function show(text) {
   const list = byId("messages");
   const item = document.createElement("li");
   item.textContent = text;
+  item.dataset.time = new Date().toLocaleTimeString();
   list.append(item);
   if (list.children.length > SHOWN) list.firstChild.remove();
+  item.scrollIntoView({ block: "nearest" });
 }
 
 function showState(state, open) {
   byId("state").textContent = state;
   byId("text").disabled = byId("send").disabled = !open;
   document.documentElement.classList.toggle("open", open);
+  document.documentElement.classList.toggle("closed", !open);
 }
 
 socket.addEventListener("open", () => {
-  const compressed = socket.extensions ? `, ${socket.extensions}` : "";
-  showState(`open, ${socket.protocol}${compressed}`, true);
+  byId("subprotocol").textContent = socket.protocol;
+  byId("compression").textContent = socket.extensions.includes("permessage-deflate") ? "deflate" : "none";
+  byId("compression").title = socket.extensions;
+  showState("open", true);
+  byId("text").focus();
 });
-socket.addEventListener("close", ({ code }) => showState(`closed, ${code}`, false));
+socket.addEventListener("close", ({ code, reason }) => {
+  showState(`closed, ${code}${reason && `: ${reason}`}`, false);
+});
 socket.addEventListener("message", ({ data }) => {
   show(typeof data === "string" ? data : `${data.byteLength} bytes`);
 });
@@ -46,4 +54,5 @@ byId("form").addEventListener("submit", (event) => {
   event.preventDefault();
   socket.send(byId("text").value);
   byId("text").value = "";
+  byId("text").focus();
 });

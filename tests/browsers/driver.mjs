@@ -16,7 +16,7 @@
 //   {"event":"launched","pid":…}    pid leads the browser's process group
 //   {"event":"loaded","resources":[{"name":…,"protocol":…,"status":…}],"text":…}
 //   {"event":"stalled"}             the downloads have been answered
-//   {"event":"open","page":…,"state":…}     the chat's WebSocket is open
+//   {"event":"open","page":…,"state":…,"subprotocol":…}     the chat's WebSocket is open
 //   {"event":"shown","messages":[…]}        what a chat was told to wait for is there
 //   {"event":"gone"}                no process of the browser is left
 // It fails with a message on stderr and a nonzero exit status.
@@ -142,7 +142,11 @@ async function chatPage(browser) {
   await page.goto(url, { waitUntil: "load", timeout: 30_000 });
   await page.waitForSelector("html.open", { timeout: 30_000 });
   const text = (id) => page.evaluate((id) => document.getElementById(id).textContent, id);
-  report("open", { page: await text("protocol"), state: await text("state") });
+  report("open", {
+    page: await text("protocol"),
+    state: await text("state"),
+    subprotocol: await text("subprotocol"),
+  });
 
   const shown = (wanted) =>
     [...document.querySelectorAll("#messages li")].some((item) => item.textContent === wanted);
