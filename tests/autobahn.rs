@@ -7,7 +7,7 @@
 
 mod common;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 
 use common::nghttpx::Nghttpx;
 use common::wait::within;
-use common::{Program, Running, Scratch, compile, root, tls, tmp};
+use common::ws_echo::EchoServer;
+use common::{Program, Running, Scratch, root, tls, tmp};
 
 /// Cases that go through one after the other, and beside those of other parts.
 struct Part {
@@ -182,48 +183,6 @@ fn exceptions(run: &str) -> BTreeMap<String, Outcome> {
 
 /// Names of the runs.
 const RUNS: [&str; 3] = ["server-h1", "server-h1-streaming", "server-h2"];
-
-/// `tests/c/ws-echo.c`, and what it held before the first client.
-struct EchoServer {
-    program: Running,
-    port: u16,
-    idle: BTreeMap<String, u64>,
-}
-
-impl EchoServer {
-    fn start(args: &[&str]) -> Self {
-        let mut program = Program::new(compile("ws-echo")).args(args).start();
-        let port = program.port();
-        let idle = live(&mut program);
-        Self { program, port, idle }
-    }
-
-    /// Nothing may be left of the suite's connections, nor an error have been logged.
-    fn finish(mut self) {
-        let mut last = BTreeMap::new();
-        let settled = within(Duration::from_secs(10), || {
-            last = live(&mut self.program);
-            (last == self.idle).then_some(())
-        });
-        let transcript = self.program.transcript();
-        assert!(settled.is_some(), "{last:?} are left, {:?} were before\n{transcript}", self.idle);
-        self.program.close_stdin();
-        let status = self.program.wait();
-        assert!(status.success(), "{status}\n{}", self.program.transcript());
-        let errors: BTreeSet<_> = self.program.stderr().into_iter().filter(|l| l.contains(" E: ")).collect();
-        assert!(errors.is_empty(), "{errors:#?}");
-    }
-}
-
-/// How many of each resource kind there are.
-fn live(program: &mut Running) -> BTreeMap<String, u64> {
-    let first = program.stdout().len();
-    program.tell("stats");
-    let (_, text) = program
-        .wait_line_from(first, "the statistics", |line| line.strip_prefix("stats ").map(str::to_owned));
-    let kinds = common::example::kinds_of(&text);
-    kinds.into_iter().map(|(kind, count)| (kind, count.live)).collect()
-}
 
 #[test]
 fn server_over_http1() {

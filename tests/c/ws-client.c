@@ -13,7 +13,8 @@
  *   pause id=N, resume id=N          lws_rx_flow_control
  *   kill id=N, kill-sync id=N        lws_set_timeout
  *   alive id=N                       lws_validity_confirmed
- * What callbacks say is on stdout: "N REASON ...".
+ * What callbacks say is on stdout: "N REASON ...". Beside the arguments about the loop there are --timeout=SECONDS, --ca=FILE,
+ * --proxy=ADDRESS and --deflate, which has permessage-deflate offered.
  */
 #include "guardless.h"
 
@@ -371,6 +372,11 @@ static const struct lws_protocols protocols[] = {
 	LWS_PROTOCOL_LIST_TERM
 };
 
+static const struct lws_extension extensions[] = {
+	{ "permessage-deflate", lws_extension_callback_pm_deflate, "permessage-deflate; client_max_window_bits" },
+	{ NULL, NULL, NULL }
+};
+
 static const struct {
 	const char *name;
 	int flag;
@@ -614,6 +620,8 @@ int main(int argc, char **argv)
 			info.client_ssl_ca_filepath = v;
 		else if ((v = value_of(argv[n], "--proxy")))
 			info.http_proxy_address = v;
+		else if (!strcmp(argv[n], "--deflate"))
+			info.extensions = extensions;
 		else if (!loop_argument(argv[n])) {
 			fprintf(stderr, "unknown argument %s\n", argv[n]);
 			return 2;

@@ -1,5 +1,6 @@
 /*
- * A WebSocket server that sends back what it gets. Every protocol name is welcome, also none.
+ * A WebSocket server that sends back what it gets. Its protocols are "echo", "other", and those that lws's own test client
+ * speaks: "lws-mirror-protocol", and "dumb-increment-protocol", which sends numbers.
  *
  *   --port=N         default 0: any
  *   --tls=CERT,KEY   PEM files
@@ -9,6 +10,7 @@
  *   --rx=BYTES       rx_buffer_size
  *   --default-loop   the library's own loop instead of a poll() loop of the program's
  *   --orders         these text messages are obeyed instead: "close CODE TEXT", "drop", "ping TEXT", "send BYTES"
+ *   --say            prints the first messages of each connection: "said TEXT"
  *
  * Stdout says "open", "asked to close CODE TEXT", "pong TEXT", "gone". Stdin: "stats" prints the library's
  * statistics as JSON, end of file ends the program.
@@ -32,11 +34,12 @@ struct session {
 	unsigned char ping[LWS_PRE + 125];
 	size_t ping_len;
 	int ping_wanted;
+	unsigned int said, number;
 };
 
 static struct lws_context *context;
 static volatile int stopping, stats_wanted;
-static int streaming, orders;
+static int streaming, orders, say;
 static size_t most;
 
 /* ---- orders ---- */
@@ -139,6 +142,8 @@ static int callback_echo(struct lws *wsi, enum lws_callback_reasons reason, void
 		puts("open");
 		return 0;
 	case LWS_CALLBACK_RECEIVE:
+		if (say && session->said++ < 20)
+			printf("said %.*s\n", (int)len, (const char *)in);
 		obeyed = orders ? obey_order(wsi, session, in, len) : 1;
 		if (obeyed <= 0)
 			return obeyed;
@@ -160,9 +165,33 @@ static int callback_echo(struct lws *wsi, enum lws_callback_reasons reason, void
 	}
 }
 
+static int callback_increment(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+{
+	struct session *session = (struct session *)user;
+	char text[LWS_PRE + 16];
+	int n;
+
+	switch (reason) {
+	case LWS_CALLBACK_ESTABLISHED:
+	case LWS_CALLBACK_TIMER:
+		lws_callback_on_writable(wsi);
+		return 0;
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+		n = lws_snprintf(text + LWS_PRE, sizeof(text) - LWS_PRE, "%u", session->number++);
+		if (lws_write(wsi, (unsigned char *)text + LWS_PRE, (size_t)n, LWS_WRITE_TEXT) < n)
+			return -1;
+		lws_set_timer_usecs(wsi, 5000);
+		return 0;
+	default:
+		return lws_callback_http_dummy(wsi, reason, user, in, len);
+	}
+}
+
 static struct lws_protocols protocols[] = {
 	{ "echo", callback_echo, sizeof(struct session), 65536, 0, NULL, 0 },
 	{ "other", callback_echo, sizeof(struct session), 65536, 0, NULL, 0 },
+	{ "lws-mirror-protocol", callback_echo, sizeof(struct session), 65536, 0, NULL, 0 },
+	{ "dumb-increment-protocol", callback_increment, sizeof(struct session), 10, 0, NULL, 0 },
 	LWS_PROTOCOL_LIST_TERM
 };
 
@@ -249,6 +278,8 @@ int main(int argc, char **argv)
 			default_loop = 1;
 		} else if (!strcmp(argv[a], "--orders")) {
 			orders = 1;
+		} else if (!strcmp(argv[a], "--say")) {
+			say = 1;
 		} else {
 			fprintf(stderr, "unknown argument %s\n", argv[a]);
 			return 2;

@@ -1,6 +1,6 @@
 //! Debian 13's libwebsockets 4.3.5, unpacked beside the system: what ours is measured by. `./scripts/test` fetches it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::tmp;
 
@@ -18,10 +18,20 @@ pub(crate) fn lws_root() -> PathBuf {
 
 /// The directory of its `libwebsockets.so.19`.
 pub(crate) fn lws_library() -> PathBuf {
-    let root = lws_root();
+    let libraries = libraries_below(&lws_root());
+    assert!(
+        libraries.join("libwebsockets.so.19").exists(),
+        "no libwebsockets.so.19 in {}",
+        libraries.display()
+    );
+    libraries
+}
+
+/// Where packages that are unpacked in `root` have their libraries.
+pub(crate) fn libraries_below(root: &Path) -> PathBuf {
     ["usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu"]
         .map(|below| root.join(below))
         .into_iter()
-        .find(|directory| directory.join("libwebsockets.so.19").exists())
-        .unwrap_or_else(|| panic!("no libwebsockets.so.19 below {}", root.display()))
+        .find(|directory| directory.is_dir())
+        .unwrap_or_else(|| panic!("no libraries below {}", root.display()))
 }

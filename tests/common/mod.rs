@@ -22,6 +22,7 @@ pub(crate) mod tls;
 pub(crate) mod tools;
 pub(crate) mod wait;
 pub(crate) mod ws;
+pub(crate) mod ws_echo;
 pub(crate) mod ws_peer;
 
 pub(crate) use library::{compile, library};

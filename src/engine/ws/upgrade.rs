@@ -29,6 +29,9 @@ use crate::proto::ws::negotiate::negotiate_server;
 /// The `:protocol` of an extended CONNECT that opens a WebSocket.
 const WEBSOCKET: &[u8] = b"websocket";
 
+/// The `rx_buffer_size` from which on a protocol's messages may be compressed, as in lws.
+const SMALLEST_COMPRESSED: usize = 128;
+
 impl Context {
     /// An HTTP/1.1 request asks for an upgrade to WebSocket.
     pub(in crate::engine) fn act_on_upgrade(&self, wsi: &Wsi) -> Answer {
@@ -151,13 +154,18 @@ impl Context {
         true
     }
 
-    /// Compression, if the client offers it, the vhost has it, and the program lets it be; with the answer.
+    /// Compression, if the client offers it, the vhost has it, and the program lets it be; with the answer. lws's clients offer
+    /// it for protocols that take small pieces as well, and cannot do it then; such protocols are the same on both ends.
     fn agree_on_compression(
         &self,
         wsi: &Wsi,
         vhost: &Vhost,
         asked: &Upgrade<'_>,
     ) -> Option<(Params, String)> {
+        let most = vhost.protocols.get(wsi.protocol.get())?.rx_buffer_size;
+        if (1..SMALLEST_COMPRESSED).contains(&most) {
+            return None;
+        }
         let agreed = negotiate_server(&asked.extensions, vhost.deflate.as_ref()?)?;
         let name = Arg::Numbered(c"permessage-deflate", 0);
         (self.dispatch(wsi, Reason::ConfirmExtensionOkay, name) == 0).then_some(agreed)
