@@ -125,9 +125,13 @@ const SCENARIOS: &[(&str, Asks, &str)] = &[
 fn clients_are_told_the_same() {
     let path = root().join("tests/data/client.txt");
     let recorded = parse(&std::fs::read_to_string(&path).unwrap_or_default());
-    let ours = run_all(None);
-    let theirs = run_all(Some(&debian::lws_library()));
-    if std::env::var_os("FERROWS_BLESS").is_some() {
+    let is_blessing = std::env::var_os("FERROWS_BLESS").is_some();
+    let as_recorded = |name: &str, said: &[String]| {
+        is_blessing || recorded.iter().any(|of| of.name == name && of.side('-') == said)
+    };
+    let ours = run_all(None, |_, _| true);
+    let theirs = run_all(Some(&debian::lws_library()), as_recorded);
+    if is_blessing {
         std::fs::write(&path, bless(&theirs, &ours, &recorded)).expect("the record");
         return;
     }
@@ -293,7 +297,14 @@ fn diff(old: &[String], new: &[String]) -> Vec<(char, String)> {
 // Running
 // ---------------------------------------------------------------------------------------------
 
-fn run_all(library: Option<&Path>) -> HashMap<String, Vec<String>> {
+/// How often a scenario is run before what it says counts, whether or not it `satisfies`. What Debian's library does while it
+/// spins depends on what else the machine does.
+const TRIES: usize = 3;
+
+fn run_all(
+    library: Option<&Path>,
+    satisfies: impl Fn(&str, &[String]) -> bool + Sync,
+) -> HashMap<String, Vec<String>> {
     let www = Scratch::new();
     www.file("index.html", "<html>index</html>\n");
     www.file("page.html", "<html>page</html>\n");
@@ -308,7 +319,13 @@ fn run_all(library: Option<&Path>) -> HashMap<String, Vec<String>> {
         for _ in 0..6 {
             scope.spawn(|| {
                 while let Some((name, asks, args)) = SCENARIOS.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let lines = run(*asks, args, h2_port, library);
+                    let mut lines = run(*asks, args, h2_port, library);
+                    for _ in 1..TRIES {
+                        if satisfies(name, &lines) {
+                            break;
+                        }
+                        lines = run(*asks, args, h2_port, library);
+                    }
                     said.lock().unwrap().insert((*name).to_owned(), lines);
                 }
             });
