@@ -10,12 +10,12 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::Receiver;
 
 use common::ws_peer::{
     BINARY, CLOSE, CONTINUATION, Frame, Head, PING, PONG, TEXT, close, echo, frame, got, raw_frame, serve,
 };
-use common::{DEADLINE, Program, Running, Scratch, compile, h1, h2, tls};
+use common::{Program, Running, Scratch, compile, h1, h2, tls};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};

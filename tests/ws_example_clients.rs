@@ -56,7 +56,7 @@ fn callers(way: Way, ca: &str) -> impl Iterator<Item = Caller> {
 }
 
 impl Caller {
-    fn start(&self, example: &str, port: impl ToString, more: &[&str]) -> Running {
+    fn start(&self, example: &str, port: u16, more: &[&str]) -> Running {
         let way: &[&str] = match self.way {
             Way::Clear => &["-n"],
             Way::Tls => &["--ca", &self.ca],
@@ -124,12 +124,12 @@ fn complains(client: &Running, about: &str) {
 fn minimal_ws_client() {
     in_every_way("minimal-ws-server", |caller, server| {
         let client =
-            caller.start("minimal-ws-client", server.port(), &["--say", "grüß dich", "--count", "1"]);
+            caller.start("minimal-ws-client", server.port_number(), &["--say", "grüß dich", "--count", "1"]);
         assert_eq!(ends_well(client), [caller.established(), "grüß dich"]);
 
-        let listener = caller.start("minimal-ws-client", server.port(), &[]);
+        let listener = caller.start("minimal-ws-client", server.port_number(), &[]);
         listener.wait_text(caller.established());
-        let talker = caller.start("minimal-ws-client", server.port(), &["--say", "hello"]);
+        let talker = caller.start("minimal-ws-client", server.port_number(), &["--say", "hello"]);
         for client in [listener, talker] {
             client.wait_text("hello");
             assert_eq!(stops_well(client), [caller.established(), "hello"]);
@@ -141,7 +141,7 @@ fn minimal_ws_client() {
 fn minimal_ws_client_gets_a_large_message() {
     in_every_way("minimal-ws-server-pmd-bulk", |caller, server| {
         let protocol = ["--protocol", "lws-minimal-pmd-bulk", "--count", "1"];
-        let client = caller.start("minimal-ws-client", server.port(), &protocol);
+        let client = caller.start("minimal-ws-client", server.port_number(), &protocol);
         assert_eq!(ends_well(client), [caller.established(), "131079 bytes"]);
     });
 }
@@ -151,7 +151,7 @@ fn minimal_ws_client_echo() {
     in_every_way("minimal-ws-server-pmd-bulk", |caller, server| {
         let first = server.program().stdout().len();
         let protocol = ["--protocol", "lws-minimal-pmd-bulk"];
-        let client = caller.start("minimal-ws-client-echo", server.port(), &protocol);
+        let client = caller.start("minimal-ws-client-echo", server.port_number(), &protocol);
         server.program().wait_line_from(first, "what came back", |line| {
             (line == "the same message came back").then_some(())
         });
@@ -163,13 +163,13 @@ fn minimal_ws_client_echo() {
 fn minimal_ws_client_ping() {
     in_every_way("minimal-ws-server", |caller, server| {
         let own = ["--interval", "10", "--count", "5"];
-        let said = ends_well(caller.start("minimal-ws-client-ping", server.port(), &own));
+        let said = ends_well(caller.start("minimal-ws-client-ping", server.port_number(), &own));
         assert_eq!(said[0], caller.established());
         let is_pong = |line: &String| line.starts_with("PONG after ") && line.ends_with(" us");
         assert!(said.len() == 6 && said[1..].iter().all(is_pong), "{said:#?}");
 
         let empty = ["--interval", "10", "--count", "2", "-z"];
-        let said = ends_well(caller.start("minimal-ws-client-ping", server.port(), &empty));
+        let said = ends_well(caller.start("minimal-ws-client-ping", server.port_number(), &empty));
         assert_eq!(said, [caller.established(), "PONG of 0 bytes", "PONG of 0 bytes"]);
     });
 }
@@ -177,10 +177,10 @@ fn minimal_ws_client_ping() {
 #[test]
 fn minimal_ws_client_tx_and_rx() {
     in_every_way("minimal-ws-broker", |caller, server| {
-        let receiver = caller.start("minimal-ws-client-rx", server.port(), &["--count", "100"]);
+        let receiver = caller.start("minimal-ws-client-rx", server.port_number(), &["--count", "100"]);
         receiver.wait_text(caller.established());
         let more = ["--interval", "1", "--count", "100"];
-        let said = ends_well(caller.start("minimal-ws-client-tx", server.port(), &more));
+        let said = ends_well(caller.start("minimal-ws-client-tx", server.port_number(), &more));
         assert_eq!(said, [caller.established(), "100 messages sent"]);
         let said = ends_well(receiver);
         assert!(said.last().is_some_and(|line| line.starts_with("100 messages, ")), "{said:#?}");
@@ -191,7 +191,7 @@ fn minimal_ws_client_tx_and_rx() {
 fn minimal_ws_client_spam() {
     in_every_way("minimal-ws-server-echo", |caller, server| {
         let more = ["-l", "200", "-c", "20", "--size", "5000"];
-        let said = ends_well(caller.start("minimal-ws-client-spam", server.port(), &more));
+        let said = ends_well(caller.start("minimal-ws-client-spam", server.port_number(), &more));
         assert_eq!(said, ["200 tried, 200 established, 200 came back, 0 failed"]);
     });
 }
@@ -333,7 +333,7 @@ fn a_certificate_that_is_not_trusted() {
     let server = CountingServer::new(Examples::built().start("minimal-ws-server", &["-s"]));
     let ca: PathBuf = common::tls::identity("elsewhere").cert;
     let ca = ca.to_str().expect("a path in UTF-8");
-    let port = server.server().port();
+    let port = server.server().port_number();
     let clients: Vec<_> =
         callers(Way::Tls, ca).map(|caller| caller.start("minimal-ws-client", port, &[])).collect();
     for client in clients {
@@ -355,7 +355,7 @@ fn a_certificate_that_is_not_trusted() {
 #[test]
 fn a_subprotocol_that_the_server_does_not_have() {
     let server = CountingServer::new(Examples::built().start("minimal-ws-server", &[]));
-    let port = server.server().port().parse().expect("a port");
+    let port = server.server().port_number();
     for client in on_every_loop("minimal-ws-client", port, &["--protocol", "nonsense"]) {
         let complaints = fails(client);
         assert!(complaints[0].starts_with("HS: ws upgrade response not 101"), "{complaints:#?}");

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use common::example::{CountingServer, Examples, LOOPS, Server};
+use common::example::{CountingServer, Examples, LOOPS};
 use common::ws::{self, Client, FIN, Tunnel};
 use common::ws_peer::{
     BINARY, CLOSE, CONTINUATION, Frame, TEXT, accept, close, echo, frame, got, message, raw_frame, serve,
@@ -36,12 +36,8 @@ fn on_every_loop(upstream: u16, mut pairs: impl FnMut(&CountingServer)) {
     }
 }
 
-fn port(server: &Server) -> u16 {
-    server.port().parse().expect("a port")
-}
-
 fn near(proxy: &CountingServer) -> Client<TcpStream> {
-    ws::connect(port(proxy.server()), PROTOCOL)
+    ws::connect(proxy.server().port_number(), PROTOCOL)
 }
 
 /// An upstream that sends back what comes, and tells each CLOSE.
@@ -83,9 +79,9 @@ fn joined(upstream: &CountingServer, sockets: u64) {
 #[test]
 fn in_the_clear_and_over_http2() {
     let upstream = CountingServer::new(Examples::built().start("minimal-ws-server-ring", &[]));
-    on_every_loop(port(upstream.server()), |proxy| {
+    on_every_loop(upstream.server().port_number(), |proxy| {
         let one = near(proxy);
-        let http = h2::Client::start(h1::connect(port(proxy.server())), &[]);
+        let http = h2::Client::start(h1::connect(proxy.server().port_number()), &[]);
         let other = Tunnel::open(http, 1, PROTOCOL);
         joined(&upstream, 2);
         chats(one, other);
@@ -101,7 +97,7 @@ fn over_tls() {
     let url = format!("wss://localhost:{}/", upstream.server().port());
     for kind in LOOPS {
         let proxy = start(kind, &url, &["-s", "--ca", &Examples::built().certificate()]);
-        let port = port(proxy.server());
+        let port = proxy.server().port_number();
         let options = tls::Options { alpn: &["http/1.1"], ..tls::Options::default() };
         let one = ws::upgrade(tls::connect(port, &options).expect("TLS"), PROTOCOL);
         let stream = tls::connect(port, &tls::Options::default()).expect("TLS");
@@ -432,7 +428,7 @@ fn a_client_that_does_not_read() {
 #[test]
 fn a_client_over_http2_that_does_not_read() {
     slow_clients(FLOOD / 2, |proxy| {
-        let http = h2::Client::start(h1::connect(port(proxy.server())), &[]);
+        let http = h2::Client::start(h1::connect(proxy.server().port_number()), &[]);
         Tunnel::open(http, 1, PROTOCOL)
     });
 }

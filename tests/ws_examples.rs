@@ -41,21 +41,17 @@ fn on_every_loop(name: &str, more: &[&str], mut clients: impl FnMut(&Server)) {
     }
 }
 
-fn port(server: &Server) -> u16 {
-    server.port().parse().expect("a port")
-}
-
 fn over_h1(server: &Server, protocol: &str) -> ws::Client<TcpStream> {
-    ws::connect(port(server), protocol)
+    ws::connect(server.port_number(), protocol)
 }
 
 fn over_h2(server: &Server, protocol: &str) -> ws::Client<Tunnel<TcpStream>> {
-    Tunnel::open(h2::Client::start(h1::connect(port(server)), &[]), 1, protocol)
+    Tunnel::open(h2::Client::start(h1::connect(server.port_number()), &[]), 1, protocol)
 }
 
 /// On another path than `/`.
 fn at(server: &Server, path: &str, protocol: &str) -> ws::Client<TcpStream> {
-    let mut http = h1::Client::new(h1::connect(port(server)));
+    let mut http = h1::Client::new(h1::connect(server.port_number()));
     http.send(ws::request(path, protocol, ""));
     assert_eq!(http.response().status, 101);
     let (stream, unread) = http.into_parts();
@@ -94,8 +90,8 @@ fn minimal_ws_server() {
 fn minimal_ws_server_over_tls() {
     on_every_loop("minimal-ws-server", &["-s"], |server| {
         let options = tls::Options { alpn: &["http/1.1"], ..tls::Options::default() };
-        let mut one = ws::upgrade(tls::connect(port(server), &options).expect("TLS"), "lws-minimal");
-        let stream = tls::connect(port(server), &tls::Options::default()).expect("TLS");
+        let mut one = ws::upgrade(tls::connect(server.port_number(), &options).expect("TLS"), "lws-minimal");
+        let stream = tls::connect(server.port_number(), &tls::Options::default()).expect("TLS");
         let mut other = Tunnel::open(h2::Client::start(stream, &[]), 1, "lws-minimal");
         one.say("hello");
         assert_eq!((one.text(), other.text()), ("hello".to_owned(), "hello".to_owned()));

@@ -132,6 +132,10 @@ impl Server {
         self.url.rsplit_once(':').expect("the address has a port").1
     }
 
+    pub(crate) fn port_number(&self) -> u16 {
+        self.port().parse().expect("a port")
+    }
+
     pub(crate) fn program(&self) -> &Running {
         &self.program
     }
