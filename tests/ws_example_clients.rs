@@ -4,17 +4,18 @@
 mod common;
 
 use std::io::Write;
-use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 
 use rustix::process::Signal;
 
 use common::example::{CountingServer, Examples, LOOPS, Server, names};
+use common::nghttpx::Nghttpx;
+use common::peers::{installed, on_free_port, peer};
 use common::ws_peer::{
     BINARY, CLOSE, CONTINUATION, Frame, PING, TEXT, accept, close, frame, got, message, raw_frame, serve,
     serve_on,
 };
-use common::{Program, Running, free_ports, tmp, until};
+use common::{Program, Running, free_ports, tls, until};
 
 /// The programs of these tests.
 const TESTED: [&str; 6] = [
@@ -202,22 +203,10 @@ fn minimal_ws_client_spam() {
 
 /// A server of Autobahn|Testsuite, in the clear.
 fn autobahn(mode: &str) -> (Running, u16) {
-    let program = tmp().parent().expect("target directory").join("autobahn/wstest");
-    assert!(program.is_file(), "Autobahn|Testsuite is not installed: run ./scripts/test");
-    // Another process may take the port between our look and its.
-    let started = (0..5).find_map(|_| {
-        let [port] = free_ports();
+    on_free_port("Autobahn|Testsuite", |port| {
         let uri = format!("ws://127.0.0.1:{port}");
-        let mut server = Program::independent(&program).args(["-m", mode, "-w", &uri, "-u", "0"]).start();
-        let listens = until("Autobahn|Testsuite", || {
-            if server.has_ended() {
-                return Some(false);
-            }
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok().then_some(true)
-        });
-        listens.then_some((server, port))
-    });
-    started.expect("it finds its ports taken, again and again")
+        Program::independent(installed("autobahn/wstest")).args(["-m", mode, "-w", &uri, "-u", "0"]).start()
+    })
 }
 
 #[test]
@@ -237,6 +226,40 @@ fn echo_server(caller: &Caller, port: u16, more: &[&str]) {
     assert_eq!(said.len(), 4, "{said:#?}");
     let said = ends_well(start("minimal-ws-client-spam", &["-l", "30", "-c", "5", "--size", "70000"]));
     assert_eq!(said, ["30 tried, 30 established, 30 came back, 0 failed"]);
+}
+
+const CHAT: &[&str] = &["--protocol", "chat"];
+
+/// In the clear, over TLS, and over HTTP/2 with nghttpx in front.
+#[test]
+fn server_of_python_websockets() {
+    let identity = tls::localhost();
+    let ca = identity.cert.to_str().expect("a path in UTF-8");
+    let clear = peer("websockets_server.py").arg("threads").start();
+    let over_tls = peer("websockets_server.py").arg("asyncio").arg(&identity.cert).arg(&identity.key).start();
+    let front = Nghttpx::with_tls_in_front(&identity, clear.port());
+    for (way, port) in [(Way::Clear, clear.port()), (Way::Tls, over_tls.port()), (Way::Http2, front.port)] {
+        for caller in callers(way, ca) {
+            echo_server(&caller, port, CHAT);
+        }
+    }
+    for server in [clear, over_tls] {
+        server.finish();
+    }
+}
+
+/// It speaks HTTP/2 itself.
+#[test]
+fn server_of_hypercorn() {
+    let identity = tls::localhost();
+    let ca = identity.cert.to_str().expect("a path in UTF-8");
+    let server = peer("hypercorn_server.py").arg(&identity.cert).arg(&identity.key).start();
+    for way in [Way::Tls, Way::Http2] {
+        for caller in callers(way, ca) {
+            echo_server(&caller, server.port(), CHAT);
+        }
+    }
+    server.finish();
 }
 
 /// It sends to all what one says.
@@ -331,7 +354,7 @@ fn a_server_that_closes() {
 #[test]
 fn a_certificate_that_is_not_trusted() {
     let server = CountingServer::new(Examples::built().start("minimal-ws-server", &["-s"]));
-    let ca: PathBuf = common::tls::identity("elsewhere").cert;
+    let ca: PathBuf = tls::identity("elsewhere").cert;
     let ca = ca.to_str().expect("a path in UTF-8");
     let port = server.server().port_number();
     let clients: Vec<_> =

@@ -10,6 +10,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use common::example::{CountingServer, Examples, LOOPS};
+use common::peers::peer;
 use common::ws::{self, Client, FIN, Tunnel};
 use common::ws_peer::{
     BINARY, CLOSE, CONTINUATION, Frame, TEXT, accept, close, echo, frame, got, message, raw_frame, serve,
@@ -138,6 +139,39 @@ fn messages_of_any_kind_and_length() {
         client.close();
         assert_eq!(got(&told), Some(close(1000, "bye")));
     });
+}
+
+/// An upstream that nobody here wrote, over TLS. It says how it is asked to.
+#[test]
+fn to_python_websockets() {
+    let identity = tls::localhost();
+    let upstream = peer("websockets_server.py").arg("threads").arg(&identity.cert).arg(&identity.key).start();
+    let url = format!("wss://localhost:{}/a/b?c=d", upstream.port());
+    let ca = identity.cert.to_str().expect("a path in UTF-8");
+    for kind in LOOPS {
+        let first = upstream.stdout().len();
+        let proxy = start(kind, &url, &["--protocol", "chat", "--ca", ca]);
+        let mut client = near(&proxy);
+        for text in ["hello", "", "grüß dich"] {
+            client.say(text);
+            assert_eq!(client.text(), text);
+        }
+        let opened = "open /a/b?c=d chat ";
+        upstream.wait_line_from(first, opened, |line| line.starts_with(opened).then_some(()));
+        client.say("send 2000000");
+        let expected: Vec<u8> = (0..2_000_000).map(|n| (n % 251) as u8).collect();
+        assert!(client.message() == (BINARY, expected), "another message");
+        client.say("pieces");
+        assert_eq!(client.text(), format!("a{}c", "b".repeat(70_000)));
+        client.say("close 4000 enough");
+        assert_eq!(client.next(), ws::Frame::new(FIN | CLOSE, close(4000, "enough")));
+        client.send(FIN | CLOSE, close(4000, "enough"));
+        client.ends();
+        proxy.expect_idle();
+        let complaints = proxy.stop();
+        assert!(complaints.is_empty(), "{complaints:#?}");
+    }
+    upstream.finish();
 }
 
 #[test]

@@ -7,33 +7,15 @@
 mod common;
 
 use std::fmt::Write as _;
-use std::net::TcpStream;
-use std::path::{Path, PathBuf};
 
+use common::peers::{installed, on_free_port, peer};
 use common::ws_echo::EchoServer;
-use common::{Program, Running, Scratch, compile, debian, free_ports, library, root, tls, tmp, until};
+use common::{Program, Running, Scratch, compile, debian, library, tls};
 use rustix::process::Signal;
 
 // ---------------------------------------------------------------------------------------------
 // The peers
 // ---------------------------------------------------------------------------------------------
-
-/// Below the target directory.
-fn installed(path: &str) -> PathBuf {
-    let path = tmp().parent().expect("target directory").join(path);
-    assert!(path.exists(), "{} is missing: run ./scripts/test", path.display());
-    path
-}
-
-/// A program of `tests/peers`, by its interpreter and with the packages that it needs.
-fn peer(name: &str) -> Program {
-    let program = root().join("tests/peers").join(name);
-    if Path::new(name).extension().is_some_and(|e| e == "mjs") {
-        Program::independent("node").arg(program).arg(installed("peers/node"))
-    } else {
-        Program::independent(installed("peers/python/bin/python")).arg(program)
-    }
-}
 
 /// A program that waits for a line of stderr.
 fn wait_stderr(program: &Running, what: &str, is_it: impl Fn(&str) -> bool) {
@@ -275,22 +257,6 @@ fn server_of_npm_ws() {
 fn server_of_hypercorn() {
     let ways = [("flags=tls", "1.1"), ("flags=tls alpn=h2", "2")];
     server(&|| peer("hypercorn_server.py"), &Peer::Asgi, &ways);
-}
-
-/// A server on a port that was free a moment ago: another process may take it meanwhile.
-fn on_free_port(name: &str, start: impl Fn(u16) -> Running) -> (Running, u16) {
-    let try_once = || {
-        let [port] = free_ports();
-        let mut server = start(port);
-        let listens = until(name, || {
-            if server.has_ended() {
-                return Some(false);
-            }
-            TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(true)
-        });
-        listens.then_some((server, port))
-    };
-    (0..5).find_map(|_| try_once()).unwrap_or_else(|| panic!("{name} does not start, again and again"))
 }
 
 /// lws's own test server, as Debian builds it: numbers, and what one says, all hear. Over HTTP/2, too.

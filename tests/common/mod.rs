@@ -17,6 +17,7 @@ pub(crate) mod library;
 pub(crate) mod nghttpd;
 pub(crate) mod nghttpx;
 pub(crate) mod nginx;
+pub(crate) mod peers;
 pub(crate) mod process;
 pub(crate) mod tls;
 pub(crate) mod tools;

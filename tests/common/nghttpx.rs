@@ -1,10 +1,8 @@
 //! nghttpx, a proxy that speaks HTTP/2 with WebSockets (RFC 8441) on either side.
 
-use std::net::{Ipv4Addr, TcpStream};
-
+use super::peers::on_free_port;
 use super::process::{Program, Running};
 use super::tls::Identity;
-use super::{free_ports, until};
 
 /// It runs as long as the value lives.
 pub(crate) struct Nghttpx {
@@ -15,40 +13,37 @@ pub(crate) struct Nghttpx {
 impl Nghttpx {
     /// HTTP/1 in front, HTTP/2 over TLS behind.
     pub(crate) fn with_http2_behind(backend: u16) -> Self {
-        Self::start(
-            &["--insecure".to_owned(), format!("--backend=127.0.0.1,{backend};;proto=h2;tls")],
-            ";no-tls",
-        )
+        Self::start(|program, port| {
+            program
+                .arg("--insecure")
+                .arg(format!("--frontend=127.0.0.1,{port};no-tls"))
+                .arg(format!("--backend=127.0.0.1,{backend};;proto=h2;tls"))
+        })
     }
 
     /// HTTP/2 or HTTP/1 over TLS in front, HTTP/1 behind.
     pub(crate) fn with_tls_in_front(identity: &Identity, backend: u16) -> Self {
-        let path = |path: &std::path::Path| path.to_str().expect("a path in UTF-8").to_owned();
-        let backend = format!("--backend=127.0.0.1,{backend}");
-        Self::start(&["--no-ocsp".to_owned(), backend, path(&identity.key), path(&identity.cert)], "")
+        Self::start(|program, port| {
+            program
+                .arg("--no-ocsp")
+                .arg(format!("--frontend=127.0.0.1,{port}"))
+                .arg(format!("--backend=127.0.0.1,{backend}"))
+                .arg(&identity.key)
+                .arg(&identity.cert)
+        })
     }
 
-    fn start(args: &[String], front: &str) -> Self {
-        // Another process may take the port between our look and nghttpx's.
-        (0..5)
-            .find_map(|_| Self::try_to(args, front))
-            .expect("nghttpx finds its ports taken, again and again")
-    }
-
-    fn try_to(args: &[String], front: &str) -> Option<Self> {
-        let [port] = free_ports();
-        let mut program = Program::independent("/usr/sbin/nghttpx")
-            .args(["--conf=/dev/null", "--workers=1", "--single-process", "--errorlog-file=/dev/stderr"])
-            .args(["--accesslog-file=/dev/null", "--backend-read-timeout=10m", "--frontend-read-timeout=10m"])
-            .arg(format!("--frontend=127.0.0.1,{port}{front}"))
-            .args(args)
-            .start();
-        let listens = until("nghttpx", || {
-            if program.has_ended() {
-                return Some(false);
-            }
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok().then_some(true)
+    fn start(arguments: impl Fn(Program, u16) -> Program) -> Self {
+        let (program, port) = on_free_port("nghttpx", |port| {
+            let program = Program::independent("/usr/sbin/nghttpx")
+                .args(["--conf=/dev/null", "--workers=1", "--single-process", "--errorlog-file=/dev/stderr"])
+                .args([
+                    "--accesslog-file=/dev/null",
+                    "--backend-read-timeout=10m",
+                    "--frontend-read-timeout=10m",
+                ]);
+            arguments(program, port).start()
         });
-        listens.then_some(Self { _program: program, port })
+        Self { _program: program, port }
     }
 }
