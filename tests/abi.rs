@@ -145,6 +145,14 @@ fn programs_compile_without_a_warning() {
     }
 }
 
+/// As C99 their makefile compiles them, for the tests that run them.
+#[test]
+fn examples_compile_as_cpp_without_a_warning() {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/c-examples");
+    let output = Command::new("make").args(["-s", "-C", examples, "cxx-check"]).output().expect("make runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 #[test]
 fn committed_headers_are_fresh() {
     for header in ["libwebsockets.h", "ferrows.h"] {
