@@ -612,7 +612,8 @@ enum lws_callback_reasons {
     LWS_CALLBACK_UNLOCK_POLL = 36,
     /// A WebSocket CLOSE came: `in` is two bytes of status, big endian, and a reason, together `len` bytes. Nonzero: do not answer it.
     LWS_CALLBACK_WS_PEER_INITIATED_CLOSE = 38,
-    /// An extension's default options may be set.
+    /// Client: the server has agreed to an extension, whose name is in `user`; `in` has `len` bytes of room for a string of options.
+    /// See `lws_extension_callback_pm_deflate()`. Nonzero fails the connection.
     LWS_CALLBACK_WS_EXT_DEFAULTS = 39,
     /// CGI: there is something to read or write on a pipe. `in` is a `struct lws_cgi_args`.
     LWS_CALLBACK_CGI = 40,
@@ -1955,7 +1956,7 @@ struct lws_extension {
     const char *name;
     /// Its implementation.
     lws_extension_callback_function * callback;
-    /// What a client offers: the name with parameters.
+    /// What a client offers: the name with parameters. See `lws_extension_callback_pm_deflate()` for NULL.
     const char *client_offer;
 };
 
@@ -2602,6 +2603,14 @@ struct lws_tls_session_dump {
 /// Keeps or restores a TLS session; 0 on success.
 typedef int (*lws_tls_sess_cb_t)(struct lws_context *cx, struct lws_tls_session_dump *info);
 
+/// One option of an extension.
+struct lws_ext_options {
+    /// The option's name; NULL ends a table.
+    const char *name;
+    /// What kind of argument it takes.
+    enum lws_ext_options_types type;
+};
+
 /// A socket.
 typedef int lws_sockfd_type;
 
@@ -2799,14 +2808,6 @@ struct lws_tokenize {
 
 /// State of the tokenizer.
 typedef struct lws_tokenize lws_tokenize_t;
-
-/// One option of an extension.
-struct lws_ext_options {
-    /// The option's name; NULL ends a table.
-    const char *name;
-    /// What kind of argument it takes.
-    enum lws_ext_options_types type;
-};
 
 /// An option as parsed from a peer's offer.
 struct lws_ext_option_arg {
@@ -4790,9 +4791,21 @@ uint8_t *lws_get_close_payload(struct lws *wsi);
 void lws_validity_confirmed(struct lws *wsi);
 
 /// permessage-deflate (RFC 7692), for the table in `info.extensions`: `{ "permessage-deflate",
-/// lws_extension_callback_pm_deflate, "permessage-deflate; client_max_window_bits" }`. A vhost with it compresses the
-/// WebSockets of clients that offer that, unless the protocol's callback returns nonzero for
-/// `LWS_CALLBACK_CONFIRM_EXTENSION_OKAY`.
+/// lws_extension_callback_pm_deflate, "permessage-deflate; client_max_window_bits" }`.
+///
+/// A vhost with it compresses the WebSockets of clients that offer that, unless the protocol's callback returns nonzero for
+/// `LWS_CALLBACK_CONFIRM_EXTENSION_OKAY`. WebSocket clients of the vhost offer the third member, which may have several offers with
+/// commas between, and must name nothing else; NULL offers `permessage-deflate; client_max_window_bits`, an empty string
+/// nothing. They offer nothing where the callback of the vhost's first protocol returns nonzero for
+/// `LWS_CALLBACK_CLIENT_CONFIRM_EXTENSION_SUPPORTED`. An answer that does not fit the offer fails the connection (RFC 7692 §5).
+///
+/// A client's protocol may set options when the server has agreed: for `LWS_CALLBACK_WS_EXT_DEFAULTS`, `user` is the extension's
+/// name and `in` has `len` bytes of room for a string as `"compression_level=9; rx_buf_size=12"`. Nonzero, and options that
+/// cannot be set, fail the connection. Both sides may set them later, see `lws_set_extension_option()`, which lists them.
+///
+/// A compressed message that inflates to more than 1 GiB is refused with 1009. Others have no limit: what arrives is handed out
+/// piece by piece and not kept, so a program that collects messages limits them itself, by `lws_close_reason()` with
+/// `LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE` and -1.
 ///
 /// It stands for the library's own implementation, which is not called through it. Not meant to be called: -1.
 ///
@@ -4805,6 +4818,50 @@ int lws_extension_callback_pm_deflate(struct lws_context *_context,
                                       void *_user,
                                       void *_in,
                                       size_t _len);
+
+/// Sets an option of an extension on a WebSocket that uses it: `ext_name` is `"permessage-deflate"`, `opt_val` a decimal number, or
+/// NULL for an option that needs none. It counts from the next message on.
+///
+/// - `compression_level`: 0 (none) to 9, 1 unless set;
+/// - `mem_level`: memory for compressing, 1 to 9, each twice the one before; 8 unless set;
+/// - `rx_buf_size`: pieces of compressed messages are at most two to this many bytes, 0 to 30; unless set, and where that is less,
+///   as large as `rx_buffer_size` of the protocol says;
+/// - `tx_buf_size`: 0 to 30, and without effect: one `lws_write()` is one frame;
+/// - `server_no_context_takeover` on a server, `client_no_context_takeover` on a client: each message is compressed by itself. 0
+///   takes it back, unless it was agreed on;
+/// - `server_max_window_bits` on a server, `client_max_window_bits` on a client: the window that is compressed with is two to this
+///   many bytes, 8 to 15, and no more than was agreed on.
+///
+/// The last four of the other side are for the handshake, and refused unless they say what was agreed on.
+///
+/// Returns 0, or -1 after an error in the log: for a value out of its range, an option that there is not, a WebSocket that does
+/// not use the extension (any but an established one among them), what is no WebSocket, and NULL.
+///
+/// The caller guarantees:
+/// `wsi` is NULL or a wsi of a live context; the others are NULL or C strings. Service thread only.
+int lws_set_extension_option(struct lws *wsi,
+                             const char *ext_name,
+                             const char *opt_name,
+                             const char *opt_val);
+
+/// Reads options of an extension of the program's own: `name; name=10; name="10"`, up to `len` bytes or a comma. For each, `ext`'s
+/// callback is called with `LWS_EXT_CB_OPTION_SET`, `ext_user`, and in `in` a `struct lws_ext_option_arg` with the index in
+/// `opts` and the value, which is not terminated; NULL where there is none.
+///
+/// `opts` is a table that ends with a NULL name; names are compared whole. `EXTARG_NONE` has no value, `EXTARG_DEC` has one,
+/// `EXTARG_OPT_DEC` may have one. What the callback returns does not matter.
+///
+/// Returns 0, or -1 at the first option that is not in the table or has not the value that it should, after those before have
+/// been set; also for NULL in place of `ext`, its callback, `wsi`, `opts` or `o`.
+///
+/// The caller guarantees:
+/// `ext` and `wsi` are NULL or valid, `opts` is NULL or such a table, `o` is NULL or has `len` bytes. Service thread only.
+int lws_ext_parse_options(const struct lws_extension *ext,
+                          struct lws *wsi,
+                          void *ext_user,
+                          const struct lws_ext_options *opts,
+                          const char *o,
+                          int len);
 
 /// The wsi's own descriptor; -1 for an HTTP/2 stream, which has none, after the close, and for NULL.
 ///

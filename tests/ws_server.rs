@@ -5,6 +5,7 @@ mod common;
 
 use std::net::{Shutdown, TcpStream};
 
+use common::deflate::{COMPRESSED, deflated, inflated};
 use common::ws::{self, BINARY, CLOSE, CONTINUATION, FIN, Frame, PING, PONG, TEXT, Tunnel, close_payload};
 use common::{Program, Running, compile, h1, h2, tls, until};
 
@@ -258,24 +259,6 @@ fn what_came_with_the_request_is_not_lost() {
 
 // ---- compression ----
 
-/// What a compressed message says.
-fn inflated(payload: &[u8]) -> Vec<u8> {
-    let mut inflater = flate2::Decompress::new(false);
-    let mut out = Vec::with_capacity(1 << 20);
-    let all = [payload, &[0, 0, 0xff, 0xff]].concat();
-    inflater.decompress_vec(&all, &mut out, flate2::FlushDecompress::Sync).expect("DEFLATE");
-    out
-}
-
-fn deflated(message: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(message.len() + 64);
-    let mut deflater = flate2::Compress::new(flate2::Compression::fast(), false);
-    deflater.compress_vec(message, &mut out, flate2::FlushCompress::Sync).expect("room");
-    assert_eq!(out[out.len() - 4..], [0, 0, 0xff, 0xff]);
-    out.truncate(out.len() - 4);
-    out
-}
-
 /// An upgrade that offers compression; its answer.
 fn offered(port: u16, protocol: &str, offer: &str) -> (ws::Client<TcpStream>, Option<String>) {
     let mut http = h1::Client::new(h1::connect(port));
@@ -288,7 +271,6 @@ fn offered(port: u16, protocol: &str, offer: &str) -> (ws::Client<TcpStream>, Op
 
 #[test]
 fn messages_are_compressed_where_that_is_agreed_on() {
-    const COMPRESSED: u8 = 0x40;
     let server = start(&["--extension"]);
     let (mut client, answer) = offered(
         server.port,
@@ -323,7 +305,6 @@ fn messages_are_compressed_where_that_is_agreed_on() {
 /// 50 KB on the wire, 50 MB in memory if anybody kept it.
 #[test]
 fn a_message_that_inflates_to_much_is_not_held() {
-    const COMPRESSED: u8 = 0x40;
     let server = start(&["--extension", "--quiet"]);
     let (mut client, _) = offered(server.port, "", "permessage-deflate");
     let before = server.running.rss();

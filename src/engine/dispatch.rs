@@ -64,6 +64,15 @@ pub enum Arg<'a> {
     Numbered(&'a CStr, usize),
     /// `in` NULL, `len` a number.
     Number(usize),
+    /// `user` points at an extension's name, `in` at room for a string of options.
+    Options {
+        /// The extension.
+        of: &'a CStr,
+        /// The first byte of the room.
+        at: UserPtr,
+        /// How much there is.
+        len: usize,
+    },
     /// `in` points at bytes that are the program's to change.
     Payload {
         /// The first of them.

@@ -40,6 +40,7 @@ pub enum Reason {
     LockPoll = 35,
     UnlockPoll = 36,
     WsPeerInitiatedClose = 38,
+    WsExtDefaults = 39,
     EstablishedClientHttp = 44,
     ClosedClientHttp = 45,
     ReceiveClientHttp = 46,

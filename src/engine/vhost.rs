@@ -9,11 +9,11 @@ use std::sync::Arc;
 use super::dispatch::{Callback, UserPtr};
 use super::retry::RetryPolicy;
 use super::timer::Usec;
+use super::ws::Compression;
 use crate::proto::h2::H2Settings;
 use crate::proto::http::header::HeaderLimits;
 use crate::proto::http::mount::Mount;
 use crate::proto::tls::{ClientTls, ServerConfig};
-use crate::proto::ws::deflate::Params;
 use crate::util::slots::Id;
 use crate::util::zeroed::Zeroed;
 
@@ -129,8 +129,8 @@ pub struct VhostConfig {
     pub protocols: Vec<Protocol>,
     /// Index of the protocol of WebSockets that ask for none; past the table, such are refused.
     pub default_protocol: usize,
-    /// How WebSockets of clients that offer permessage-deflate are compressed; `None`: they are not.
-    pub deflate: Option<Params>,
+    /// How WebSockets are compressed; `None`: they are not.
+    pub compression: Option<Compression>,
     /// Mounts, in the program's order.
     pub mounts: Vec<Mount>,
     /// Headers added to every response the library writes.

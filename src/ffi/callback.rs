@@ -50,6 +50,7 @@ impl Callback for CCallback {
             Arg::Handshake(window) => self.invoke_with_pointer(call, window),
             Arg::Numbered(text, number) => self.invoke(call, user, text.as_ptr().cast_mut().cast(), number),
             Arg::Number(number) => self.invoke(call, user, null_mut(), number),
+            Arg::Options { of, at, len } => self.invoke(call, of.as_ptr().cast_mut().cast(), at.cast(), len),
             Arg::Payload { at, len } => self.invoke(call, user, at.cast(), len),
             Arg::Peer { address, fd } => self.invoke_with_peer(call, address, fd),
         }
@@ -208,6 +209,7 @@ const _: () = {
             == c::LWS_CALLBACK_CLIENT_CONFIRM_EXTENSION_SUPPORTED as u32
     );
     assert!(Reason::WsPeerInitiatedClose as u32 == c::LWS_CALLBACK_WS_PEER_INITIATED_CLOSE as u32);
+    assert!(Reason::WsExtDefaults as u32 == c::LWS_CALLBACK_WS_EXT_DEFAULTS as u32);
     assert!(Reason::WsServerDropProtocol as u32 == c::LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL as u32);
     assert!(Reason::WsClientDropProtocol as u32 == c::LWS_CALLBACK_WS_CLIENT_DROP_PROTOCOL as u32);
     assert!(Reason::HttpConfirmUpgrade as u32 == c::LWS_CALLBACK_HTTP_CONFIRM_UPGRADE as u32);

@@ -19,13 +19,14 @@ use crate::engine::timer::SECOND;
 use crate::engine::vhost::{
     Listen, PlainOnTls, PrepareListener, Protocol, Proxy, Vhost, VhostConfig, VhostTls,
 };
+use crate::engine::ws::Compression;
 use crate::proto::h2::H2Settings;
 use crate::proto::http::cookie_jar::Limits;
 use crate::proto::http::header::HeaderLimits;
 use crate::proto::http::mount::{Mount, MountKind};
 use crate::proto::tls::{self, ClientAuth, ClientOptions, ClientTls, Credentials, LoadRoots, ServerOptions};
 use crate::proto::ws::deflate::Params;
-use crate::proto::ws::negotiate::PERMESSAGE_DEFLATE;
+use crate::proto::ws::negotiate::{PERMESSAGE_DEFLATE, check_offers, offer};
 
 type Info = lws_context_creation_info;
 type Result<T> = std::result::Result<T, CreateError>;
@@ -314,7 +315,7 @@ pub(super) unsafe fn vhost_config(info: &Info, context: Weak<Context>) -> Result
             client_tls,
             mounts: mounts(info.mounts, &protocols)?,
             default_protocol: default_protocol(info, &protocols),
-            deflate: extensions(info)?,
+            compression: extensions(info)?,
             protocols,
             headers: pairs(info.headers, "headers")?,
             server_string: text(info.server_string),
@@ -449,22 +450,29 @@ const INFLATED_MAX: u64 = 1 << 30;
 
 /// How WebSockets are compressed, if the program's table of extensions says so. It may name nothing else: there is no
 /// calling of a program's own extensions.
-unsafe fn extensions(info: &Info) -> Result<Option<Params>> {
-    let mut deflate = None;
-    // SAFETY: the table ends with an entry without a name, by contract.
-    while let Some(entry) = unsafe { info.extensions.wrapping_add(usize::from(deflate.is_some())).as_ref() } {
-        // SAFETY: names are C strings by contract.
-        let Some(name) = (unsafe { text(entry.name) }) else { break };
+unsafe fn extensions(info: &Info) -> Result<Option<Compression>> {
+    let mut compression = None;
+    for at in 0.. {
+        // SAFETY: the table ends with an entry without a name, by contract.
+        let Some(entry) = (unsafe { info.extensions.wrapping_add(at).as_ref() }) else { break };
+        // SAFETY: both are NULL or C strings by contract.
+        let (Some(name), own_offer) = (unsafe { (text(entry.name), text(entry.client_offer)) }) else {
+            break;
+        };
         let own: unsafe extern "C" fn(_, _, _, _, _, _, _) -> _ =
             super::ws::lws_extension_callback_pm_deflate;
         let is_own = entry.callback.is_some_and(|callback| std::ptr::fn_addr_eq(callback, own));
-        if name != PERMESSAGE_DEFLATE || !is_own || deflate.is_some() {
+        if name != PERMESSAGE_DEFLATE || !is_own || compression.is_some() {
             let why = "only permessage-deflate with lws_extension_callback_pm_deflate, once";
             return Err(CreateError::new("extensions", name, why));
         }
-        deflate = Some(Params { max_inflated: Some(INFLATED_MAX), ..Params::default() });
+        let params = Params { max_inflated: Some(INFLATED_MAX), ..Params::default() };
+        let offer = own_offer.unwrap_or_else(|| offer(&params));
+        check_offers(&offer)
+            .map_err(|why| CreateError::new("extensions", &offer, format!("client_offer: {why}")))?;
+        compression = Some(Compression { params, offer });
     }
-    Ok(deflate)
+    Ok(compression)
 }
 
 /// The protocol that its per-vhost options call the default.

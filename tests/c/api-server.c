@@ -105,6 +105,40 @@ static void ask_about_headers(struct lws *wsi)
 	lws_hdr_custom_name_foreach(wsi, print_name, "custom");
 }
 
+static int on_option(struct lws_context *cx, const struct lws_extension *ext, struct lws *wsi,
+		     enum lws_extension_callback_reasons reason, void *user, void *in, size_t len)
+{
+	const struct lws_ext_option_arg *arg = in;
+
+	printf(" %d %s", arg->option_index, arg->start ? "" : "NULL");
+	if (arg->start)
+		printf("%.*s", arg->len, arg->start);
+	if (cx != context || strcmp(ext->name, "own") || !wsi || reason != LWS_EXT_CB_OPTION_SET ||
+	    user != &opaque_mark || len || arg->option_name)
+		printf(" in another way");
+	return -1;
+}
+
+static void ask_about_options(struct lws *wsi)
+{
+	static const struct lws_extension own = { "own", on_option, "own" };
+	static const struct lws_ext_options known[] = {
+		{ "flag", EXTARG_NONE }, { "size", EXTARG_DEC }, { "bits", EXTARG_OPT_DEC }, { NULL, EXTARG_NONE }
+	};
+	static const char *const texts[] = {
+		"", " ", "flag", " flag ; size=10;bits ;bits=\"9\" ;", "bits =9 ; flag", "bits = 9", ",", "flag=1",
+		"size;flag", "size=", "size= 1", "size=-1", "flag; other; size=1", "Flag", ";flag", "flag;;bits",
+	};
+	size_t n;
+	int result;
+
+	for (n = 0; n < LWS_ARRAY_SIZE(texts); n++) {
+		printf("options '%s':", texts[n]);
+		result = lws_ext_parse_options(&own, wsi, &opaque_mark, known, texts[n], (int)strlen(texts[n]));
+		printf(" -> %d\n", result);
+	}
+}
+
 static void call_everybody(struct lws *wsi)
 {
 	static char argument[] = "argument";
@@ -140,8 +174,10 @@ static int on_http(struct lws *wsi, struct session *session, const char *uri, si
 	memset(session->zeroed, 'x', sizeof(session->zeroed));
 	session->in_use = 1;
 	ask_about_headers(wsi);
-	if (len >= 4 && !strncmp(uri + len - 4, "/all", 4))
+	if (len >= 4 && !strncmp(uri + len - 4, "/all", 4)) {
+		ask_about_options(wsi);
 		call_everybody(wsi);
+	}
 	if (answer(wsi))
 		return 1;
 	if (len >= 4 && !strncmp(uri + len - 4, "/all", 4))

@@ -13,13 +13,15 @@
  *   pause id=N, resume id=N          lws_rx_flow_control
  *   kill id=N, kill-sync id=N        lws_set_timeout
  *   alive id=N                       lws_validity_confirmed
+ *   option id=N NAME [VALUE]         lws_set_extension_option of permessage-deflate
  * What callbacks say is on stdout: "N REASON ...". Beside the arguments about the loop there are --timeout=SECONDS, --ca=FILE,
- * --proxy=ADDRESS and --deflate, which has permessage-deflate offered.
+ * --proxy=ADDRESS, and --deflate, which has permessage-deflate offered; --offer=TEXT says how.
  */
 #include "guardless.h"
 
 #define SOCKETS_MAX 1024
 #define QUEUE_MAX 64
+#define SUMMED (16u << 20)	/* bytes of a message that its checksum is of */
 
 struct message {
 	enum lws_write_protocol how;
@@ -37,7 +39,7 @@ struct socket {
 	unsigned int tries, most_tries;
 	unsigned long long received;
 	unsigned int sum;
-	char header[128], close_text[128], strike[24], at[24];
+	char header[128], close_text[128], strike[24], at[24], defaults[128];
 	char line[512];
 	struct message queue[QUEUE_MAX];
 	unsigned int queued;
@@ -65,6 +67,8 @@ static const struct {
 	{ "CREATE", LWS_CALLBACK_WSI_CREATE },
 	{ "DESTROY", LWS_CALLBACK_WSI_DESTROY },
 	{ "VERIFY", LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION },
+	{ "EXT_OK", LWS_CALLBACK_CLIENT_CONFIRM_EXTENSION_SUPPORTED },
+	{ "EXT_DEFAULTS", LWS_CALLBACK_WS_EXT_DEFAULTS },
 	{ "APPEND", LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER },
 	{ "REDIRECT", LWS_CALLBACK_CLIENT_HTTP_REDIRECT },
 	{ "ANSWER", LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP },
@@ -167,7 +171,7 @@ static void receive(struct socket *s, const unsigned char *in, size_t len)
 	if (last && lws_remaining_packet_payload(wsi))
 		violation("%d: a last piece, and %u bytes of its frame to come", s->id,
 			  (unsigned int)lws_remaining_packet_payload(wsi));
-	for (n = 0; n < len; n++)
+	for (n = 0; n < len && s->received < SUMMED; n++)
 		s->sum = s->sum * 31 + in[n];
 	s->received += len;
 	if (last)
@@ -298,11 +302,20 @@ static void watch(struct socket *s, enum lws_callback_reasons reason, void *in, 
 	printf("%d %s\n", id, name_of(reason));
 }
 
-static int serve(struct socket *s, enum lws_callback_reasons reason, void *in, size_t len)
+static int serve(struct socket *s, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
 	switch (reason) {
 	case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
 		return append_header(s, in, len);
+	case LWS_CALLBACK_CLIENT_CONFIRM_EXTENSION_SUPPORTED:
+		if (len || strcmp(in, "permessage-deflate"))
+			violation("%d: asked about an extension that there is not", s->id);
+		return s->refuse_ext;
+	case LWS_CALLBACK_WS_EXT_DEFAULTS:
+		if (strcmp(user, "permessage-deflate") || len < 128 || *(char *)in)
+			violation("%d: options are asked for in another way", s->id);
+		snprintf(in, len, "%s", s->defaults);
+		return !strcmp(s->defaults, "none");
 	case LWS_CALLBACK_CLIENT_ESTABLISHED:
 		if (s->queued || s->close_asked)
 			lws_callback_on_writable(s->wsi);
@@ -327,20 +340,15 @@ static int callback_ws(struct lws *wsi, enum lws_callback_reasons reason, void *
 	struct socket *s;
 	int result;
 
-	(void)user;
 	if (reason == LWS_CALLBACK_WSI_CREATE || reason == LWS_CALLBACK_WSI_DESTROY)
 		track(wsi, reason);
-	if (reason == LWS_CALLBACK_CLIENT_CONFIRM_EXTENSION_SUPPORTED) {
-		s = lws_get_opaque_user_data(wsi);
-		return s && s->refuse_ext;
-	}
 	s = lws_get_opaque_user_data(wsi);
 	if (!s || !name_of(reason))
 		return 0;
 	if (reason != LWS_CALLBACK_WSI_DESTROY)
 		s->wsi = wsi;
 	watch(s, reason, in, len);
-	result = serve(s, reason, in, len);
+	result = serve(s, reason, user, in, len);
 	if (s->wsi == wsi &&
 	    (reason == LWS_CALLBACK_WSI_DESTROY || reason == LWS_CALLBACK_CLIENT_CONNECTION_ERROR))
 		s->wsi = NULL;
@@ -372,7 +380,7 @@ static const struct lws_protocols protocols[] = {
 	LWS_PROTOCOL_LIST_TERM
 };
 
-static const struct lws_extension extensions[] = {
+static struct lws_extension extensions[] = {
 	{ "permessage-deflate", lws_extension_callback_pm_deflate, "permessage-deflate; client_max_window_bits" },
 	{ NULL, NULL, NULL }
 };
@@ -409,8 +417,8 @@ static int flags_of(char *list)
 
 /*
  * KEY=VALUE: id, port, address, host, origin, path, protocol (commas between), local, version, alpn, flags=A,B,
- * header=NAME=VALUE, retries=N (at most so many), policy=PING:HANGUP (seconds), echo=1, noext=1, then=CODE (close at once),
- * strike=ACTION@REASON.
+ * header=NAME=VALUE, defaults=OPTIONS (for the extension, + for spaces), retries=N (at most so many), policy=PING:HANGUP
+ * (seconds), echo=1, noext=1, then=CODE (close at once), strike=ACTION@REASON.
  */
 static void connect_to(struct socket *s, const char *line)
 {
@@ -465,7 +473,12 @@ static void connect_to(struct socket *s, const char *line)
 			policy.secs_since_valid_hangup = (uint16_t)(value ? atoi(value + 1) : 0);
 		} else if (!strcmp(word, "echo"))
 			s->echo = atoi(value);
-		else if (!strcmp(word, "noext"))
+		else if (!strcmp(word, "defaults")) {
+			snprintf(s->defaults, sizeof(s->defaults), "%s", value);
+			for (value = s->defaults; *value; value++)
+				if (*value == '+')
+					*value = ' ';
+		} else if (!strcmp(word, "noext"))
 			s->refuse_ext = atoi(value);
 		else if (!strcmp(word, "then")) {
 			s->close_asked = 1;
@@ -582,7 +595,14 @@ static void obey(char *line)
 		lws_rx_flow_control(s->wsi, 1);
 	else if (!strncmp(line, "alive ", 6))
 		lws_validity_confirmed(s->wsi);
-	else if (!strncmp(line, "kill-sync ", 10))
+	else if (!strncmp(line, "option ", 7)) {
+		char *value = strchr(rest, ' ');
+
+		if (value)
+			*value++ = '\0';
+		printf("%d OPTION %d\n", s->id,
+		       lws_set_extension_option(s->wsi, "permessage-deflate", rest, value));
+	} else if (!strncmp(line, "kill-sync ", 10))
 		act("kill-sync", s->wsi);
 	else if (!strncmp(line, "kill ", 5))
 		act("kill-async", s->wsi);
@@ -622,6 +642,10 @@ int main(int argc, char **argv)
 			info.http_proxy_address = v;
 		else if (!strcmp(argv[n], "--deflate"))
 			info.extensions = extensions;
+		else if ((v = value_of(argv[n], "--offer"))) {
+			info.extensions = extensions;
+			extensions[0].client_offer = strcmp(v, "NULL") ? v : NULL;
+		}
 		else if (!loop_argument(argv[n])) {
 			fprintf(stderr, "unknown argument %s\n", argv[n]);
 			return 2;

@@ -9,6 +9,7 @@
 #![allow(unused_imports, reason = "every test crate uses its own part of the machinery")]
 
 pub(crate) mod debian;
+pub(crate) mod deflate;
 pub(crate) mod example;
 pub(crate) mod h1;
 pub(crate) mod h2;
@@ -23,6 +24,7 @@ pub(crate) mod tls;
 pub(crate) mod tools;
 pub(crate) mod wait;
 pub(crate) mod ws;
+pub(crate) mod ws_client;
 pub(crate) mod ws_echo;
 pub(crate) mod ws_peer;
 

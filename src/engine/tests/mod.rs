@@ -320,7 +320,7 @@ impl Fixture {
             h2c: true,
             protocols: vec![protocol("http")],
             default_protocol: 0,
-            deflate: None,
+            compression: None,
             mounts: Vec::new(),
             headers: Vec::new(),
             server_string: None,

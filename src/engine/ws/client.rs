@@ -4,10 +4,14 @@
 //! A WebSocket client is an HTTP client as far as the answer's head. Then it is checked here, and the wsi becomes a
 //! WebSocket, or fails with a text that says what was wrong. Which HTTP it is to be, ALPN decides. A server that takes
 //! HTTP/2 but no WebSockets over it is asked again by HTTP/1.1, where the program lets that be offered.
+//!
+//! Compression is offered as the vhost's table of extensions has it, unless the program's first protocol returns nonzero for
+//! `CLIENT_CONFIRM_EXTENSION_SUPPORTED`. Where the server takes it, the client's protocol may set options of it
+//! (`WS_EXT_DEFAULTS`).
 
 use std::rc::Rc;
 
-use super::WsCore;
+use super::{EXTENSION, WsCore};
 use crate::engine::client::{Client, Stage};
 use crate::engine::connection::Speaks;
 use crate::engine::context::Context;
@@ -17,7 +21,13 @@ use crate::engine::wsi::Wsi;
 use crate::proto::http::header::HeaderTable;
 use crate::proto::http::lines::RequestLines;
 use crate::proto::ws::Side;
-use crate::proto::ws::handshake::{self, Accepted};
+use crate::proto::ws::deflate::Params;
+use crate::proto::ws::handshake;
+use crate::proto::ws::negotiate::check_client;
+use crate::proto::ws::settings::Settings;
+
+/// Room for the options of an extension, bytes.
+const OPTIONS_ROOM: usize = 128;
 
 /// What a WebSocket client asks for, beside what any client does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +41,8 @@ pub struct WebSocketRequest {
 pub(in crate::engine) struct Offered {
     /// The key, over HTTP/1.
     key: Option<String>,
+    /// The extensions, as they stand in the header.
+    extensions: String,
 }
 
 impl Context {
@@ -51,9 +63,19 @@ impl Context {
             };
             key = Some(handshake::client_key(random));
         }
-        handshake::add_request_lines(lines, key.as_deref(), &asked.protocols, "");
-        client.offered.replace(Some(Offered { key }));
+        let extensions = self.extensions_to_offer(wsi)?;
+        handshake::add_request_lines(lines, key.as_deref(), &asked.protocols, &extensions);
+        client.offered.replace(Some(Offered { key, extensions }));
         Some(())
+    }
+
+    /// The extensions that the program wants to be offered; `None` when it has ended the wsi instead.
+    fn extensions_to_offer(&self, wsi: &Wsi) -> Option<String> {
+        let vhost = wsi.vhost()?;
+        let Some(compression) = &vhost.compression else { return Some(String::new()) };
+        let name = Arg::Numbered(EXTENSION, 0);
+        let result = self.dispatch_as(wsi, 0, Reason::ClientConfirmExtensionSupported, name);
+        wsi.is_open().then(|| if result == 0 { compression.offer.clone() } else { String::new() })
     }
 
     /// The answer to the handshake has come, and is no redirect that is followed.
@@ -67,8 +89,12 @@ impl Context {
             self.fail_client(wsi, "HS: the answer is gone");
             return;
         };
-        let accepted = match check(&answer, &offered, client) {
-            Ok(accepted) => accepted,
+        let vhost = wsi.vhost();
+        let config = vhost.as_ref().and_then(|vhost| Some(&vhost.compression.as_ref()?.params));
+        let settings = check(&answer, &offered, client, config)
+            .and_then(|agreed| agreed.map(|agreed| self.compression_settings(wsi, agreed)).transpose());
+        let settings = match settings {
+            Ok(settings) => settings,
             Err(why) => {
                 self.fail_client(wsi, why);
                 return;
@@ -78,13 +104,31 @@ impl Context {
             self.fail_client(wsi, "HS: Rejected by filter cb");
             return;
         }
-        drop(accepted);
-        self.become_websocket(wsi, client);
+        self.become_websocket(wsi, client, settings);
+    }
+
+    /// What was agreed on, with what the program has to add.
+    fn compression_settings(&self, wsi: &Wsi, agreed: Params) -> Result<Settings, String> {
+        let settings = Settings::new(Side::Client, agreed);
+        let mut room = [0_u8; OPTIONS_ROOM];
+        let arg = Arg::Options { of: EXTENSION, at: room.as_mut_ptr(), len: room.len() };
+        if self.dispatch(wsi, Reason::WsExtDefaults, arg) != 0 {
+            return Err("HS: EXT: failed setting defaults".to_owned());
+        }
+        let text = room.split(|&byte| byte == 0).next().unwrap_or_default();
+        settings.set_all(text).map_err(|why| {
+            crate::log_err!("{}: LWS_CALLBACK_WS_EXT_DEFAULTS: {why}", wsi.tag());
+            format!("HS: EXT: failed parsing defaults: {why}")
+        })?;
+        Ok(settings)
     }
 
     /// The handshake is good: from here on there are frames.
-    fn become_websocket(&self, wsi: &Wsi, client: &Rc<Client>) {
+    fn become_websocket(&self, wsi: &Wsi, client: &Rc<Client>, settings: Option<Settings>) {
         let mut ws = WsCore::new(Side::Client);
+        if let Some(settings) = settings {
+            ws.compress(settings);
+        }
         ws.stage = super::Stage::Open;
         wsi.set_ws(ws);
         if !wsi.is_stream() {
@@ -105,8 +149,14 @@ impl Context {
     }
 }
 
-/// What the answer has agreed to, or what is wrong with it, in the words that programs know where there are some.
-fn check<'a>(answer: &'a HeaderTable, offered: &Offered, client: &Client) -> Result<Accepted<'a>, String> {
+/// What compression the answer has agreed to, or what is wrong with it, in the words that programs know where there are some.
+/// `config` is what is not negotiated, where the vhost has compression.
+fn check(
+    answer: &HeaderTable,
+    offered: &Offered,
+    client: &Client,
+    config: Option<&Params>,
+) -> Result<Option<Params>, String> {
     let protocols = client.options.websocket.as_ref().map_or("", |asked| &asked.protocols);
     let status = answer.status();
     match &offered.key {
@@ -119,8 +169,6 @@ fn check<'a>(answer: &'a HeaderTable, offered: &Offered, client: &Client) -> Res
     }
     let accepted = handshake::check_response(answer, offered.key.as_deref(), protocols)
         .map_err(|why| format!("HS: {why}"))?;
-    match accepted.extensions.first() {
-        Some(extension) => Err(format!("HS: EXT: unknown ext {:?}", extension.name)),
-        None => Ok(accepted),
-    }
+    let config = config.cloned().unwrap_or_default();
+    check_client(&accepted.extensions, &offered.extensions, &config).map_err(|why| format!("HS: EXT: {why}"))
 }

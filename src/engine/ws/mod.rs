@@ -14,12 +14,27 @@ pub mod drive;
 pub mod upgrade;
 pub mod write;
 
+use std::ffi::CStr;
+
 use bytes::BytesMut;
 
 use super::reason::Reason;
 use super::wsi::Wsi;
-use crate::proto::ws::deflate::{Deflater, Inflater, Params};
+use crate::proto::ws::deflate::Params;
+use crate::proto::ws::settings::Settings;
 use crate::proto::ws::{Piece, Receiver, Sender, Side};
+
+/// The one extension that there is, as programs are asked about it.
+const EXTENSION: &CStr = c"permessage-deflate";
+
+/// What a vhost's table of extensions says of permessage-deflate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compression {
+    /// What a server agrees to, and what is not agreed on.
+    pub params: Params,
+    /// What a client offers, as it stands in the header; empty for nothing.
+    pub offer: String,
+}
 
 /// How far a WebSocket has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,6 +120,8 @@ pub struct WsCore {
     pub stage: Stage,
     receiver: Receiver,
     sender: Sender,
+    /// Of its compression, where that was agreed on.
+    settings: Option<Settings>,
     /// What a stream has received and not parsed. A connection's is in its [`Net`](super::connection::Net).
     rx: BytesMut,
     /// Of the piece that the program was given last.
@@ -127,6 +144,7 @@ impl WsCore {
             stage: Stage::Handshake,
             receiver: Receiver::new(side, None),
             sender: Sender::new(side, None),
+            settings: None,
             rx: BytesMut::new(),
             piece: PieceInfo::default(),
             unanswered: 0,
@@ -136,9 +154,18 @@ impl WsCore {
     }
 
     /// Messages are compressed from here on, as was agreed.
-    pub(super) fn compress(&mut self, params: &Params) {
-        self.receiver = Receiver::new(self.side, Some(Inflater::new(self.side, params)));
-        self.sender = Sender::new(self.side, Some(Deflater::new(self.side, params)));
+    pub(super) fn compress(&mut self, settings: Settings) {
+        self.receiver = Receiver::new(self.side, Some(settings.inflater()));
+        self.sender = Sender::new(self.side, Some(settings.deflater()));
+        self.settings = Some(settings);
+    }
+
+    /// `lws_set_extension_option`: sets an option of an extension that is in use.
+    pub fn set_option(&self, extension: &str, option: &str, value: Option<&str>) -> Result<(), &'static str> {
+        match &self.settings {
+            Some(settings) if EXTENSION.to_str() == Ok(extension) => settings.set(option, value),
+            _ => Err("the extension is not in use"),
+        }
     }
 
     /// What the program has prepared for the CLOSE, status first; empty when nothing.

@@ -8,7 +8,7 @@
 use std::ffi::CString;
 use std::rc::Rc;
 
-use super::WsCore;
+use super::{EXTENSION, WsCore};
 use crate::engine::connection::Speaks;
 use crate::engine::context::Context;
 use crate::engine::dispatch::Arg;
@@ -25,6 +25,7 @@ use crate::proto::ws::Side;
 use crate::proto::ws::deflate::Params;
 use crate::proto::ws::handshake::{self, Refusal, Upgrade};
 use crate::proto::ws::negotiate::negotiate_server;
+use crate::proto::ws::settings::Settings;
 
 /// The `:protocol` of an extended CONNECT that opens a WebSocket.
 const WEBSOCKET: &[u8] = b"websocket";
@@ -113,7 +114,7 @@ impl Context {
         let chosen = Some(name).filter(|name| !(asked.protocols.is_empty() || name.is_empty()));
         let compression = self.agree_on_compression(wsi, vhost, asked);
         if let Some((params, _)) = &compression {
-            wsi.with_ws(|ws| ws.compress(params));
+            wsi.with_ws(|ws| ws.compress(Settings::new(Side::Server, params.clone())));
         }
         let head = build_head(|head| {
             if let Some(key) = asked.key {
@@ -166,8 +167,8 @@ impl Context {
         if (1..SMALLEST_COMPRESSED).contains(&most) {
             return None;
         }
-        let agreed = negotiate_server(&asked.extensions, vhost.deflate.as_ref()?)?;
-        let name = Arg::Numbered(c"permessage-deflate", 0);
+        let agreed = negotiate_server(&asked.extensions, &vhost.compression.as_ref()?.params)?;
+        let name = Arg::Numbered(EXTENSION, 0);
         (self.dispatch(wsi, Reason::ConfirmExtensionOkay, name) == 0).then_some(agreed)
     }
 

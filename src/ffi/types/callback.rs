@@ -81,7 +81,8 @@ pub enum lws_callback_reasons {
     LWS_CALLBACK_UNLOCK_POLL = 36,
     /// A WebSocket CLOSE came: `in` is two bytes of status, big endian, and a reason, together `len` bytes. Nonzero: do not answer it.
     LWS_CALLBACK_WS_PEER_INITIATED_CLOSE = 38,
-    /// An extension's default options may be set.
+    /// Client: the server has agreed to an extension, whose name is in `user`; `in` has `len` bytes of room for a string of options.
+    /// See `lws_extension_callback_pm_deflate()`. Nonzero fails the connection.
     LWS_CALLBACK_WS_EXT_DEFAULTS = 39,
     /// CGI: there is something to read or write on a pipe. `in` is a `struct lws_cgi_args`.
     LWS_CALLBACK_CGI = 40,

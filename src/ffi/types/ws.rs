@@ -116,7 +116,7 @@ pub struct lws_extension {
     pub name: *const c_char,
     /// Its implementation.
     pub callback: lws_extension_callback_function,
-    /// What a client offers: the name with parameters.
+    /// What a client offers: the name with parameters. See `lws_extension_callback_pm_deflate()` for NULL.
     pub client_offer: *const c_char,
 }
 assert_layout!(lws_extension, 24, {name: 0, callback: 8, client_offer: 16});

@@ -13,8 +13,10 @@ pub mod frame;
 pub mod handshake;
 mod mask;
 pub mod negotiate;
+pub mod options;
 mod receiver;
 mod sender;
+pub mod settings;
 mod utf8;
 
 pub use self::receiver::{CloseFrame, Event, Piece, Receiver};

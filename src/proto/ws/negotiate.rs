@@ -79,8 +79,21 @@ pub fn offer(config: &Params) -> String {
     .write()
 }
 
+/// Whether a text can stand as a client's offers: permessage-deflate, with parameters that offers may have, and nothing else.
+pub fn check_offers(text: &str) -> Result<(), String> {
+    let offers = parse(text.as_bytes()).ok_or("that is no list of extensions")?;
+    for offer in &offers {
+        if offer.name != PERMESSAGE_DEFLATE {
+            return Err(format!("{} is not {PERMESSAGE_DEFLATE}", offer.name));
+        }
+        Terms::read(&offer.params, Role::Offer)?;
+    }
+    Ok(())
+}
+
 /// The client's check of the extensions in a response: `offered` is the value of the header that it had sent, `config`
-/// what is not negotiated. `None` when the server takes no compression; the connection must be failed on an error.
+/// what is not negotiated. `None` when the server takes no compression; the connection must be failed on an error, whose text
+/// begins as programs know it.
 pub fn check_client(
     answer: &[Extension<'_>],
     offered: &str,
@@ -88,17 +101,17 @@ pub fn check_client(
 ) -> Result<Option<Params>, String> {
     let answer = match answer {
         [] => return Ok(None),
-        [one] if one.name == PERMESSAGE_DEFLATE => one,
-        [one] => return Err(format!("extension {} was not offered", one.name)),
-        _ => return Err("more extensions than were offered".to_owned()),
+        [one] if one.name == PERMESSAGE_DEFLATE && !offered.is_empty() => one,
+        [one] => return Err(format!("unknown ext: {} was not offered", one.name)),
+        _ => return Err("unknown ext: more of them than were offered".to_owned()),
     };
     let terms =
-        Terms::read(&answer.params, Role::Answer).map_err(|why| format!("{PERMESSAGE_DEFLATE}: {why}"))?;
+        Terms::read(&answer.params, Role::Answer).map_err(|why| format!("failed parsing options: {why}"))?;
     let offers = parse(offered.as_bytes()).unwrap_or_default();
     let offers = offers.iter().filter(|offer| offer.name == PERMESSAGE_DEFLATE);
     let mut offers = offers.filter_map(|offer| Terms::read(&offer.params, Role::Offer).ok());
     let Some(offer) = offers.find(|offer| terms.answers(*offer)) else {
-        return Err(format!("{PERMESSAGE_DEFLATE} is not answered as it was offered"));
+        return Err("Rejects server options: they do not answer what was offered".to_owned());
     };
     let hint = match offer.client_max_window_bits {
         Some(Bits::AtMost(bits)) => bits,
@@ -255,6 +268,29 @@ mod tests {
         ] {
             let expected = expected.map(|params| PERMESSAGE_DEFLATE.to_owned() + params);
             assert_eq!(answer(offers, server, client), expected, "{offers} {server} {client}");
+        }
+    }
+
+    #[test]
+    fn offers_are_checked_before_they_are_made() {
+        for (text, good) in [
+            ("", true),
+            (PERMESSAGE_DEFLATE, true),
+            (&offer(&Params::default()), true),
+            (
+                "permessage-deflate; server_max_window_bits=9; client_max_window_bits=10, permessage-deflate",
+                true,
+            ),
+            ("permessage-deflate; client_no_context_takeover; server_no_context_takeover", true),
+            ("permessage-deflate; server_max_window_bits", false),
+            ("permessage-deflate; rx_buf_size=10", false),
+            ("permessage-deflate; client_max_window_bits=16", false),
+            ("permessage-deflate;", false),
+            ("permessage-deflate, x-webkit-deflate-frame", false),
+            ("permessage deflate", false),
+        ] {
+            let checked = check_offers(text);
+            assert_eq!(checked.is_ok(), good, "{text}: {checked:?}");
         }
     }
 

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::proto::ws::deflate::{Deflater, Inflater, Params};
+use crate::proto::ws::settings::Settings;
 
 /// What a receiver makes of `bytes`, in words.
 fn received(side: Side, params: Option<&Params>, bytes: &[u8]) -> Vec<String> {
@@ -244,6 +245,106 @@ fn a_limit_is_of_each_message_and_exact() {
     }
 }
 
+/// A frame of a server that is a compressed message.
+fn compressed(payload: &[u8]) -> Vec<u8> {
+    let (header, len) = frame::Header {
+        fin: true,
+        rsv: frame::RSV1,
+        opcode: Opcode::Binary,
+        mask: None,
+        len: payload.len() as u64,
+    }
+    .encode();
+    [&header[..len], payload].concat()
+}
+
+/// The block that is `data` itself, and with BFINAL the last of its stream.
+fn stored(last: bool, data: &[u8]) -> Vec<u8> {
+    let len = data.len() as u16;
+    [&[u8::from(last)][..], &len.to_le_bytes(), &(!len).to_le_bytes(), data].concat()
+}
+
+#[test]
+fn the_window_outlives_a_stream_that_ends() {
+    let copy_of_the_last_five = b"\xf2\x00\x11\x00\x00";
+    let hello = [&stored(true, b"Hello")[..], b"\0"].concat();
+    let two = [compressed(&hello), compressed(copy_of_the_last_five)].concat();
+    let one = compressed(&[&stored(true, b"Hello")[..], copy_of_the_last_five].concat());
+    let kept = Params::default();
+    assert_eq!(received(Side::Client, Some(&kept), &two), ["binary Hello.", "binary Hello."]);
+    assert_eq!(received(Side::Client, Some(&kept), &one), ["binary HelloHello."]);
+    let fresh = Params { server_no_context_takeover: true, ..Params::default() };
+    assert_eq!(received(Side::Client, Some(&fresh), &two), ["binary Hello.", "1007"]);
+    assert_eq!(received(Side::Client, Some(&fresh), &one), ["binary HelloHello."]);
+    assert_eq!(received(Side::Client, Some(&kept), &compressed(copy_of_the_last_five)), ["1007"]);
+
+    // As far back as the window reaches, over the ends of several streams, in pieces of any size.
+    let data = noise(50_000);
+    let mut deflate = zlib_rs::Deflate::new(6, false, 15);
+    deflate.set_dictionary(&data[50_000 - 32_768..]).unwrap();
+    let again = &data[50_000 - 32_000..][..20_000];
+    let mut tail = vec![0; 1000];
+    deflate.compress(again, &mut tail, zlib_rs::DeflateFlush::SyncFlush).unwrap();
+    tail.truncate(deflate.total_out() as usize - 4);
+    assert!(tail.len() < 900, "it refers to what was before");
+    let first: Vec<u8> = data.chunks(7_001).flat_map(|part| stored(true, part)).chain([0]).collect();
+    let bytes = [compressed(&first), compressed(&tail)].concat();
+    for chunk in [1 << 20, 5000, 17] {
+        let all = heard(receiver(Side::Client, Some(&kept)), &bytes, 999, chunk);
+        let message = |data: &[u8]| Heard::Data { binary: true, data: data.to_vec(), ended: true };
+        assert!(all == [message(&data), message(again)], "chunk {chunk}");
+    }
+}
+
+#[test]
+fn settings_count_from_the_next_message_on() {
+    let message = b"all work and no play makes jack a dull boy ".repeat(40);
+    let settings = Settings::new(Side::Client, Params { level: 9, ..Params::default() });
+    let mut sender = Sender::new(Side::Client, Some(settings.deflater()));
+    let mut receiver = receiver(Side::Server, Some(&Params::default()));
+    let mut lengths = Vec::new();
+    for change in [
+        "",
+        "compression_level=0",
+        "",
+        "compression_level=9; client_max_window_bits=9; mem_level=1",
+        "",
+        "client_no_context_takeover",
+        "",
+    ] {
+        let mut out = Vec::new();
+        sender.message(&mut out, Opcode::Text, false, &message[..100], [0; 4]).unwrap();
+        settings.set_all(change.as_bytes()).unwrap();
+        sender.message(&mut out, Opcode::Continuation, true, &message[100..], [0; 4]).unwrap();
+        lengths.push(out.len());
+        let mut rx = BytesMut::from(&out[..]);
+        let mut data = Vec::new();
+        while let Event::Data(piece) = receiver.poll(&mut rx, 1 << 20).unwrap() {
+            data.extend_from_slice(&piece.data);
+        }
+        assert!(data == message, "after {change}");
+    }
+    let [first, before, stored, _, anew, _, alone] = lengths[..] else { panic!("{lengths:?}") };
+    assert!(before < first, "a window that is kept makes the second smaller: {lengths:?}");
+    assert!(stored > message.len(), "level 0 compresses nothing: {lengths:?}");
+    assert!(anew < message.len() / 4 && alone < message.len() / 4 && alone > before, "{lengths:?}");
+}
+
+#[test]
+fn inflated_pieces_are_as_large_as_was_set() {
+    let settings = Settings::new(Side::Client, Params::default());
+    settings.set("rx_buf_size", Some("7")).unwrap();
+    let mut receiver = Receiver::new(Side::Client, Some(settings.inflater()));
+    let mut rx = BytesMut::from(&bomb(1000)[..]);
+    rx.extend_from_slice(b"\x82\x7e\x03\xe8");
+    rx.extend_from_slice(&[7; 1000]);
+    let mut sizes = Vec::new();
+    while let Event::Data(piece) = receiver.poll(&mut rx, 4096).unwrap() {
+        sizes.push(piece.data.len());
+    }
+    assert_eq!(sizes, [128, 128, 128, 128, 128, 128, 128, 104, 1000], "what is not compressed is not cut");
+}
+
 /// Bytes that no compressor makes smaller.
 fn noise(len: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
@@ -308,13 +409,14 @@ fn an_idle_connection_is_small() {
     let params = Params::default();
     let (before, held) = crate::util::counting::counted(|| {
         let before = crate::util::counting::live();
-        let receiver = Receiver::new(Side::Server, Some(Inflater::new(Side::Server, &params)));
-        let sender = Sender::new(Side::Server, Some(Deflater::new(Side::Server, &params)));
+        let settings = Settings::new(Side::Server, params);
+        let receiver = Receiver::new(Side::Server, Some(settings.inflater()));
+        let sender = Sender::new(Side::Server, Some(settings.deflater()));
         let held = crate::util::counting::live();
-        drop((receiver, sender));
+        drop((settings, receiver, sender));
         (before, held)
     });
-    assert_eq!(before, held, "contexts are made at the first use");
+    assert!(held - before <= 32, "contexts are made at the first use, {} bytes are held", held - before);
 }
 
 /// What happened, without how it was cut into pieces.
@@ -387,17 +489,17 @@ fn said() -> impl Strategy<Value = Said> {
 }
 
 fn params() -> impl Strategy<Value = Option<Params>> {
-    let some =
-        (any::<[bool; 2]>(), 8_u8..16, 8_u8..16, 0_u8..10).prop_map(|(fresh, server, client, level)| {
-            Params {
-                server_no_context_takeover: fresh[0],
-                client_no_context_takeover: fresh[1],
-                server_max_window_bits: server,
-                client_max_window_bits: client,
-                level,
-                max_inflated: None,
-            }
-        });
+    let some = (any::<[bool; 2]>(), 8_u8..16, 8_u8..16, (0_u8..10, 1_u8..10)).prop_map(
+        |(fresh, server, client, (level, mem_level))| Params {
+            server_no_context_takeover: fresh[0],
+            client_no_context_takeover: fresh[1],
+            server_max_window_bits: server,
+            client_max_window_bits: client,
+            level,
+            mem_level,
+            max_inflated: None,
+        },
+    );
     prop::option::of(some)
 }
 
