@@ -873,6 +873,47 @@ fn answers_over_http_2_are_checked() {
     client.settle_and_finish();
 }
 
+/// A stream that is given up before the server has ended it is reset, and a proxy that sees that throws away what it has not
+/// passed on. So it is ended, and the server has a while to do the same.
+#[test]
+fn streams_end_without_a_reset() {
+    let mut client = start(&[]);
+    for (id, ends, reset) in [(1, true, None), (2, false, Some(h2::CANCEL))] {
+        let (port, told) = ending_stream(ends);
+        client.ws(id, port, "flags=h2");
+        client.closes(id, "over");
+        assert_eq!(got(&told), reset);
+        assert_eq!(client.times(id, "MESSAGE"), 0);
+    }
+    client.settle_and_finish();
+}
+
+/// Closes the WebSocket over HTTP/2 that it gets, and ends its stream, if it `ends` it, long after the client. Tells with what the
+/// client has reset it.
+fn ending_stream(ends: bool) -> (u16, Receiver<Option<u32>>) {
+    serve(move |mut socket| {
+        socket.write_all(&h2::settings(&[(8, 1)])).expect("a client");
+        let mut peer = h2::Client::silent(socket);
+        let mut preface = [0; 24];
+        peer.stream.read_exact(&mut preface).expect("a preface");
+        let stream = peer.until("a request", |frame| (frame.kind == h2::HEADERS).then_some(frame.stream));
+        peer.send(h2::frame(h2::HEADERS, h2::END_HEADERS, stream, &h2::block(&[(":status", "200")])));
+        peer.send(h2::frame(h2::DATA, 0, stream, &frame(CLOSE, &close(1000, ""))));
+        peer.until("the end of the client's side", |frame| frame.ends_stream().then_some(()));
+        peer.send(h2::frame(h2::PING, 0, 0, b"anything"));
+        peer.until("the answer to a PING", |frame| {
+            assert_ne!(frame.kind, h2::RST_STREAM, "reset before it was ended");
+            (frame.kind == h2::PING && frame.flags & h2::ACK != 0).then_some(())
+        });
+        if ends {
+            peer.send(h2::frame(h2::DATA, 0, stream, b"\x81\x04late"));
+            peer.send(h2::frame(h2::DATA, h2::END_STREAM, stream, b""));
+        }
+        let mut frames = std::iter::from_fn(|| peer.next());
+        frames.find_map(|frame| frame.error_code().filter(|_| frame.stream == stream))
+    })
+}
+
 #[test]
 fn unix_sockets_are_connected_to() {
     let dir = Scratch::new();

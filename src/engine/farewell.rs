@@ -26,7 +26,7 @@ pub enum Farewell {
 }
 
 /// Time a peer has to notice that it should stop sending.
-const LINGERING: Usec = 2 * SECOND;
+pub(super) const LINGERING: Usec = 2 * SECOND;
 
 impl Net {
     /// Begins or continues the farewell; `None` when the socket can be closed.

@@ -4,9 +4,11 @@ use super::{Stage, Told, reason};
 use crate::engine::context::Context;
 use crate::engine::dispatch::Arg;
 use crate::engine::drive::stream_io;
+use crate::engine::farewell::LINGERING;
 use crate::engine::reason::Reason;
 use crate::engine::timer::{SECOND, Timeout, Usec};
 use crate::engine::wsi::Wsi;
+use crate::proto::h2::Received;
 use crate::proto::ws::{CloseCode, CloseFrame, Side, Violation};
 
 /// How long the peer's CLOSE is waited for.
@@ -126,7 +128,8 @@ impl Context {
         }
     }
 
-    /// A stream's end: ours, where it is not reset.
+    /// A stream's end: ours, where it is not reset. A client's waits for the server's, because a stream that is given up before
+    /// is reset, and proxies then throw away what they have not passed on: the CLOSE, and what was said before it.
     pub(super) fn end_ws_stream(&self, stream: &Wsi) {
         stream_io(stream, |io, _| {
             // Fails only when the peer has reset the stream, and then there is nobody to tell.
@@ -134,7 +137,30 @@ impl Context {
                 let _ = io.send_data(bytes::Bytes::new(), true);
             }
         });
-        self.close(stream);
+        if stream.client().is_none() || self.server_has_ended(stream) {
+            self.close(stream);
+            return;
+        }
+        self.set_timeout(stream, Timeout::Linger, LINGERING);
+        self.mark_ready(stream);
+    }
+
+    /// Drops what still comes for a client's WebSocket that is over; whether that was the last.
+    pub(super) fn server_has_ended(&self, stream: &Wsi) -> bool {
+        loop {
+            let received = stream_io(stream, |io, waker| {
+                let received = io.poll_body(waker);
+                if let Received::Data(data) = &received {
+                    io.release(data.len());
+                }
+                received
+            });
+            match received {
+                Some(Received::Data(_)) => {}
+                Some(Received::Pending) => return false,
+                Some(Received::End | Received::Reset) | None => return true,
+            }
+        }
     }
 
     /// The WebSocket leaves its protocol, once.

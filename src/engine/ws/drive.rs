@@ -39,6 +39,9 @@ impl Context {
         let Some((stage, unanswered)) = wsi.with_ws(|ws| (ws.stage, ws.unanswered)) else {
             return Step::Wait;
         };
+        if stage == Stage::Over && wsi.is_stream() && self.server_has_ended(wsi) {
+            self.close(wsi);
+        }
         if matches!(stage, Stage::Handshake | Stage::Over) {
             return Step::Wait;
         }
