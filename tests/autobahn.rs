@@ -1,15 +1,16 @@
-//! The WebSocket conformance suite Autobahn|Testsuite against programs of ours on a custom loop: the server, and the server
-//! reached through HTTP/2 (RFC 8441) by nghttpx. "Non-strict" does not pass. What does not pass must be listed in
+//! The WebSocket conformance suite Autobahn|Testsuite against programs of ours on a custom loop: server and client, by
+//! themselves, with TLS, and through HTTP/2 (RFC 8441) by nghttpx. "Non-strict" does not pass. What does not pass must be listed in
 //! `tests/autobahn/exceptions.txt`, and what is listed there must not pass.
 //!
-//! Sections 12 and 13, permessage-deflate, take minutes: a sixth of their cases is run unless
+//! Sections 12 and 13, permessage-deflate, take minutes: each run has a ninth of their cases, another than the other runs, unless
 //! `FERROWS_TEST_AUTOBAHN=all`. `./scripts/test` installs the suite.
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use serde_json::{Value, json};
 use common::nghttpx::Nghttpx;
 use common::wait::within;
 use common::ws_echo::EchoServer;
-use common::{Program, Running, Scratch, root, tls, tmp};
+use common::{Program, Running, Scratch, compile, free_ports, root, tls, tmp, until};
 
 /// Cases that go through one after the other, and beside those of other parts.
 struct Part {
@@ -48,17 +49,16 @@ fn big() -> Part {
     Part { name: "big", cases: vec!["9.*".to_owned()], count: 54, limit: Duration::from_mins(10) }
 }
 
-fn deflate() -> Part {
+/// The `share` of the cases is one of four, which have none in common.
+fn deflate(share: usize) -> Part {
     let all = std::env::var("FERROWS_TEST_AUTOBAHN").is_ok_and(|which| which == "all");
     let groups = (1..=5).map(|group| format!("12.{group}")).chain((1..=7).map(|group| format!("13.{group}")));
     let cases: Vec<String> = if all {
         groups.map(|group| format!("{group}.*")).collect()
     } else {
         // Others in each group: small and large messages, whole and in frames.
-        groups
-            .enumerate()
-            .flat_map(|(n, group)| (0..3).map(move |k| format!("{group}.{}", 1 + (n + 6 * k) % 18)))
-            .collect()
+        let place = |n: usize, k: usize| 1 + (5 * n + 9 * k + 2 * share) % 18;
+        groups.enumerate().flat_map(|(n, group)| [0, 1].map(|k| format!("{group}.{}", place(n, k)))).collect()
     };
     let count = if all { 216 } else { cases.len() };
     Part { name: "deflate", cases, count, limit: Duration::from_mins(if all { 60 } else { 10 }) }
@@ -81,6 +81,88 @@ fn start_client(part: &Part, server: u16, place: &Scratch) -> Running {
     });
     let spec = place.file(&format!("{}.json", part.name), spec.to_string());
     Program::independent(wstest()).args(["-m", "fuzzingclient", "-s"]).arg(spec).in_dir(place.path()).start()
+}
+
+/// How a client of ours reaches the suite.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Way {
+    Http1,
+    /// The suite has TLS of its own.
+    Tls,
+    /// nghttpx makes HTTP/1 upgrades for the suite of the extended CONNECT requests that it gets on HTTP/2 and TLS.
+    Http2,
+}
+
+/// The suite as a server, and `tests/c/ws-testee-client.c` going through its cases.
+struct ClientRun {
+    client: Running,
+    _bridge: Option<Nghttpx>,
+    _suite: Running,
+}
+
+impl ClientRun {
+    fn start(part: &Part, way: Way, place: &Scratch) -> Self {
+        // Another process may take the port between our look and the suite's.
+        let (suite, port) =
+            (0..5).find_map(|_| start_server(part, way, place)).expect("the suite finds its ports taken");
+        let bridge = (way == Way::Http2).then(|| Nghttpx::with_tls_in_front(&tls::localhost(), port));
+        let front = bridge.as_ref().map_or(port, |bridge| bridge.port);
+        let transport = match way {
+            Way::Http1 => None,
+            Way::Tls => Some("--tls"),
+            Way::Http2 => Some("--h2"),
+        };
+        let client = Program::new(compile("ws-testee-client"))
+            .args([format!("--port={front}"), format!("--host=127.0.0.1:{port}")])
+            .args([format!("--agent={}", part.name), "--deflate".to_owned()])
+            .args(transport)
+            .start();
+        Self { client, _bridge: bridge, _suite: suite }
+    }
+}
+
+/// The suite as a server, with its reports in `place`; `None` when it did not get its port.
+fn start_server(part: &Part, way: Way, place: &Scratch) -> Option<(Running, u16)> {
+    let [port] = free_ports();
+    let identity = tls::localhost();
+    let mut spec = json!({
+        "outdir": place.path().join(part.name),
+        "cases": part.cases,
+        "exclude-cases": [],
+        "exclude-agent-cases": {},
+    });
+    if way == Way::Tls {
+        spec["url"] = json!(format!("wss://127.0.0.1:{port}"));
+        spec["key"] = json!(identity.key);
+        spec["cert"] = json!(identity.cert);
+    } else {
+        spec["url"] = json!(format!("ws://127.0.0.1:{port}"));
+    }
+    let spec = place.file(&format!("{}.json", part.name), spec.to_string());
+    let suite = Program::independent(wstest()).args(["-m", "fuzzingserver", "--webport=0", "-s"]).arg(spec);
+    let mut suite = suite.in_dir(place.path()).start();
+    let listens = until("the suite", || {
+        if suite.has_ended() {
+            return Some(false);
+        }
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok().then_some(true)
+    });
+    listens.then_some((suite, port))
+}
+
+/// Has a client of ours go through each of the parts, beside each other, to their ends.
+fn run_clients(run: &str, parts: &[Part], way: Way) {
+    let place = Scratch::new();
+    let mut runs: Vec<_> = parts.iter().map(|part| ClientRun::start(part, way, &place)).collect();
+    for (part, ClientRun { client, .. }) in parts.iter().zip(&mut runs) {
+        let ended = within(part.limit, || client.has_ended().then_some(()));
+        let story = client.transcript();
+        assert!(ended.is_some(), "{run} {}: not done in {:?}\n{story}", part.name, part.limit);
+        assert!(client.wait().success(), "{run} {}\n{story}", part.name);
+        let errors: BTreeSet<_> = client.stderr().into_iter().filter(|line| line.contains(" E: ")).collect();
+        assert!(errors.is_empty(), "{run} {}: {errors:#?}", part.name);
+        judge(run, part, &place.path().join(part.name));
+    }
 }
 
 /// Runs the parts beside each other, to their ends.
@@ -108,8 +190,10 @@ fn judge(run: &str, part: &Part, reports: &Path) {
 
     let expected = exceptions(run);
     let mut complaints = String::new();
+    let mut counts = BTreeMap::new();
     for (case, result) in cases {
         let outcome = outcome(result);
+        *counts.entry(outcome.clone()).or_insert(0) += 1;
         let listed = expected.iter().find(|(pattern, _)| is_meant(pattern, case)).map(|(_, outcome)| outcome);
         if passed(&outcome) {
             if listed.is_some() {
@@ -120,6 +204,7 @@ fn judge(run: &str, part: &Part, reports: &Path) {
             complaints += &story(case, &outcome, &read(&reports.join(details)));
         }
     }
+    println!("{run} {}: {counts:?}", part.name);
     assert!(complaints.is_empty(), "{run} {}:\n{complaints}", part.name);
 }
 
@@ -182,12 +267,13 @@ fn exceptions(run: &str) -> BTreeMap<String, Outcome> {
 }
 
 /// Names of the runs.
-const RUNS: [&str; 3] = ["server-h1", "server-h1-streaming", "server-h2"];
+const RUNS: [&str; 6] =
+    ["server-h1", "server-h1-streaming", "server-h2", "client-h1", "client-tls", "client-h2"];
 
 #[test]
 fn server_over_http1() {
     let server = EchoServer::start(&["--deflate"]);
-    run_parts("server-h1", &[core(), big(), deflate()], server.port);
+    run_parts("server-h1", &[core(), big(), deflate(0)], server.port);
     server.finish();
 }
 
@@ -205,9 +291,24 @@ fn server_over_http2() {
     let pair = format!("--tls={}", tls::localhost().pair());
     let server = EchoServer::start(&["--deflate", &pair]);
     let bridge = Nghttpx::with_http2_behind(server.port);
-    run_parts("server-h2", &[core(), big(), deflate()], bridge.port);
+    run_parts("server-h2", &[core(), big(), deflate(1)], bridge.port);
     drop(bridge);
     server.finish();
+}
+
+#[test]
+fn client_over_http1() {
+    run_clients("client-h1", &[core(), big(), deflate(2)], Way::Http1);
+}
+
+#[test]
+fn client_over_tls() {
+    run_clients("client-tls", &[core()], Way::Tls);
+}
+
+#[test]
+fn client_over_http2() {
+    run_clients("client-h2", &[core(), big(), deflate(3)], Way::Http2);
 }
 
 #[test]

@@ -18,8 +18,8 @@ use common::{Program, Running, compile, tls};
 
 const FIN: u8 = 0x80;
 
-/// What `ws-client --extension` offers.
-const OFFER: &str = "permessage-deflate; client_no_context_takeover; client_max_window_bits";
+/// What is offered where it does not matter.
+const OFFER: &str = "--offer=permessage-deflate; client_no_context_takeover; client_max_window_bits";
 
 /// Header lines that agree.
 fn extensions(answer: &str) -> String {
@@ -53,8 +53,9 @@ fn the_table_says_what_is_offered() {
     let two = "permessage-deflate; server_max_window_bits=9, permessage-deflate";
     let own = "permessage-deflate; client_max_window_bits";
     for (args, more, expected) in [
-        ("--extension", "", Some(OFFER)),
-        ("--extension", "noext=1", None),
+        ("--deflate", "", Some(own)),
+        (OFFER, "", OFFER.strip_prefix("--offer=")),
+        (OFFER, "noext=1", None),
         ("--offer=", "", None),
         ("--offer=NULL", "", Some(own)),
         (&format!("--offer={two}"), "", Some(two)),
@@ -74,7 +75,7 @@ fn the_table_says_what_is_offered() {
 #[test]
 fn the_program_is_asked_twice() {
     let (port, _) = answering(|head| head.switch(&extensions("permessage-deflate")).into_bytes());
-    let mut client = start(&["--extension"]);
+    let mut client = start(&[OFFER]);
     client.ws(1, port, "");
     client.wait(1, "ESTABLISHED");
     let expected = [
@@ -129,7 +130,7 @@ fn answers_must_fit_the_offer() {
         let at: usize = head.target().split(['/', ' ']).nth(2).and_then(|n| n.parse().ok()).expect("a case");
         head.switch(&extensions(&answers[at])).into_bytes()
     });
-    let mut client = start(&["--extension"]);
+    let mut client = start(&[OFFER]);
     for (id, (more, answer, wrong)) in cases.iter().enumerate() {
         client.ws(id, port, &format!("path=/{id} then=0 {more}"));
         match wrong {
@@ -181,7 +182,7 @@ fn messages_are_compressed_both_ways() {
         socket.write_all(&frame(TEXT, b"plain")).expect("a client");
         assert_eq!(Frame::read(&mut socket).expect("a CLOSE").whole().0, CLOSE);
     });
-    let mut client = start(&["--extension"]);
+    let mut client = start(&[OFFER]);
     client.ws(1, port, "");
     client.wait(1, "ESTABLISHED");
     for text in ["hello, hello", "hello, hello", "something else"] {
@@ -247,7 +248,7 @@ fn over_http_2_too() {
         .arg(format!("--tls={}", tls::localhost().pair()))
         .arg("--extension")
         .start();
-    let mut client = start(&["--extension"]);
+    let mut client = start(&[OFFER]);
     client.ws(1, server.port(), "address=localhost flags=tls alpn=h2 protocol=echo local=client");
     client.wait(1, "ESTABLISHED");
     assert_eq!(client.wait(1, "ANSWER"), "200");
@@ -279,7 +280,7 @@ fn programs_set_options_when_it_is_agreed_on() {
         drain(&mut socket);
         Some(payload.len())
     });
-    let mut client = start(&["--extension"]);
+    let mut client = start(&[OFFER]);
     let text = "HS: EXT: failed parsing defaults: ";
     for (id, (defaults, expected)) in [
         ("", Ok(1..5000)),
@@ -400,7 +401,7 @@ fn pieces_of_compressed_messages_are_as_large_as_was_set() {
         drain(&mut socket);
         counts
     });
-    let mut client = start(&["--extension"]);
+    let mut client = start(&[OFFER]);
     client.ws(1, port, "echo=1 defaults=rx_buf_size=7");
     let two = || (client.times(1, "MESSAGE binary 1000 ") == 2).then_some(());
     common::until("both messages", two);
@@ -462,7 +463,7 @@ fn servers_that_send_what_nobody_can_inflate_are_told_so() {
         drain(&mut socket);
         u16::from_be_bytes([payload[0], payload[1]])
     });
-    let mut client = start(&["--extension"]);
+    let mut client = start(&[OFFER]);
     for (id, (name, _, _, code)) in cases.iter().enumerate() {
         client.ws(id, port, &format!("path=/{id}"));
         client.closes(id, name);
@@ -483,7 +484,7 @@ fn the_window_outlives_a_stream_that_ends() {
         socket.write_all(&all).expect("a client");
         drain(&mut socket);
     });
-    let mut client = start(&["--extension"]);
+    let mut client = start(&[OFFER]);
     client.ws(1, port, "");
     client.closes(1, "BFINAL");
     let messages: Vec<String> = client
@@ -510,15 +511,13 @@ fn no_message_is_held_as_a_whole() {
         socket.write_all(&frame(CONTINUATION, b"")).expect("a client");
         drain(&mut socket);
     });
-    let mut client = start(&["--extension"]);
+    let mut client = start(&[OFFER]);
     let before = client.running.rss();
     client.ws(1, port, "");
     client.wait(1, &format!("MESSAGE binary {SIZE} "));
     client.wait(1, &format!("MESSAGE binary {} ", 1 + (SIZE >> 20 << 20)));
-    if let Some(peak) = client.running.peak_rss() {
-        let grown = peak.saturating_sub(before);
-        assert!(grown < 20_000, "{grown} KiB more");
-    }
+    let grown = client.running.peak_rss().expect("it runs").saturating_sub(before);
+    assert!(grown < 20_000, "{grown} KiB more");
     client.tell("kill id=1");
     client.closes(1, "large");
     client.settle_and_finish();
@@ -543,7 +542,7 @@ fn a_bomb_is_refused() {
         drain(&mut socket);
         (opcode, u16::from_be_bytes([payload[0], payload[1]]))
     });
-    let mut client = start(&["--extension"]);
+    let mut client = start(&[OFFER]);
     client.ws(1, port, "");
     client.closes(1, "a bomb");
     assert_eq!(got(&code), (CLOSE, 1009));
@@ -561,7 +560,7 @@ fn the_callbacks_of_extensions_may_end_it() {
     });
     for reason in ["EXT_OK", "EXT_DEFAULTS"] {
         for action in ["kill-sync", "kill-async", "vhost-destroy", "reenter", "write", "destroy"] {
-            let mut client = start(&["--extension"]);
+            let mut client = start(&[OFFER]);
             client.ws(1, port, &format!("then=0 strike={action}@{reason}"));
             client.wait(1, "struck");
             let end = client.end_of(1);

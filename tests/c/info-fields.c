@@ -293,7 +293,7 @@ static const struct {
 	{ set_jit_trust_query, "system_ops", "jit_trust_query" },
 	{ set_http_proxy_address, "http_proxy_address", "no-port" },
 	{ set_extensions, "extensions", "x-own" },
-	{ set_client_offer, "extensions", "server_max_window_bits=16" },
+	{ set_client_offer, "extensions", "permessage-deflate; server_max_window_bits=16" },
 	{ set_http_nsc_filepath, "http_nsc_filepath", "/" },
 	{ set_client_ssl_private_key_password, "client_ssl_private_key_password", "(set)" },
 	{ set_client_ssl_ca_filepath, "client_ssl_ca_filepath", "/no/such.ca" },

@@ -2,8 +2,9 @@
  * WebSocket clients on a custom event loop without a guard, which watches the library (guardless.h).
  *
  * Beside what is watched there: each WebSocket comes to one end (NULL and nothing more, one CLIENT_CONNECTION_ERROR, or
- * CLIENT_ESTABLISHED and one CLIENT_CLOSED; the last with NULL where a callback has serviced the loop until it was over); it is bound to its protocol and dropped from it once; nothing is received or asked
- * for before it is established and after it is dropped; messages come in pieces that fit together.
+ * CLIENT_ESTABLISHED and one CLIENT_CLOSED; the last with NULL where a callback has serviced the loop until it was over); it is
+ * bound to its protocol and dropped from it once; nothing is received or asked for before it is established and after it is
+ * dropped; messages come in pieces that fit together.
  *
  * Stdin, a command a line:
  *   ws id=N port=N [KEY=VALUE...]    a WebSocket, see connect_to
@@ -645,8 +646,7 @@ int main(int argc, char **argv)
 		else if ((v = value_of(argv[n], "--offer"))) {
 			info.extensions = extensions;
 			extensions[0].client_offer = strcmp(v, "NULL") ? v : NULL;
-		}
-		else if (!loop_argument(argv[n])) {
+		} else if (!loop_argument(argv[n])) {
 			fprintf(stderr, "unknown argument %s\n", argv[n]);
 			return 2;
 		}

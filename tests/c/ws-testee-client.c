@@ -3,8 +3,10 @@
  * them, sending back what it gets, and has the report written.
  *
  *   --port=N           of the suite on this machine
+ *   --host=NAME:PORT   of the suite, where it is reached through a proxy on --port
  *   --agent=NAME       the client's name in the report
  *   --tls              over TLS, with any certificate
+ *   --h2               over HTTP/2 and TLS
  *   --deflate          offers permessage-deflate
  *   --stream           each piece goes back as it comes, as a fragment; otherwise whole messages
  *   --piece=BYTES      largest frame sent
@@ -26,9 +28,9 @@ enum step { COUNT, CASES, REPORT, DONE, FAILED };
 
 static struct lws_context *context;
 static enum step step;
-static const char *agent = "lws";
+static const char *agent = "lws", *host;
 static unsigned int cases, current;
-static int port, tls, streaming;
+static int port, tls, h2, streaming;
 static size_t most;
 static struct ws_messages messages; /* of the one connection that there is at a time */
 static lws_sorted_usec_list_t later;
@@ -36,7 +38,7 @@ static lws_sorted_usec_list_t later;
 static void connect_to_suite(lws_sorted_usec_list_t *sul)
 {
 	struct lws_client_connect_info i;
-	char path[256];
+	char path[256], own[32];
 
 	(void)sul;
 	if (step == COUNT)
@@ -53,13 +55,16 @@ static void connect_to_suite(lws_sorted_usec_list_t *sul)
 	i.address = "127.0.0.1";
 	i.port = port;
 	i.path = path;
-	i.host = "localhost";
+	lws_snprintf(own, sizeof(own), "127.0.0.1:%d", port);
+	i.host = host ? host : own;
 	i.origin = "localhost";
 	i.ietf_version_or_minus_one = -1;
 	i.local_protocol_name = "echo";
 	if (tls)
 		i.ssl_connection = LCCSCF_USE_SSL | LCCSCF_ALLOW_SELFSIGNED | LCCSCF_ALLOW_INSECURE |
 				   LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK;
+	if (h2)
+		i.alpn = "h2";
 	if (!lws_client_connect_via_info(&i))
 		step = FAILED;
 }
@@ -146,10 +151,13 @@ int main(int argc, char **argv)
 	for (a = 1; a < argc; a++) {
 		if ((v = value_of(argv[a], "--port"))) {
 			port = atoi(v);
+		} else if ((v = value_of(argv[a], "--host"))) {
+			host = v;
 		} else if ((v = value_of(argv[a], "--agent"))) {
 			agent = v;
-		} else if (!strcmp(argv[a], "--tls")) {
+		} else if (!strcmp(argv[a], "--tls") || !strcmp(argv[a], "--h2")) {
 			tls = 1;
+			h2 = !strcmp(argv[a], "--h2");
 			info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 		} else if (!strcmp(argv[a], "--deflate")) {
 			info.extensions = extensions;
