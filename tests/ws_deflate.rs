@@ -6,7 +6,7 @@
 
 mod common;
 
-use std::io::Write;
+use std::io::{Read as _, Write};
 use std::net::TcpStream;
 
 use common::deflate::{COMPRESSED, Deflating, Inflating, deflated, inflated};
@@ -14,7 +14,7 @@ use common::ws_client::{Client, answering, drain, start};
 use common::ws_peer::{
     BINARY, CLOSE, CONTINUATION, Frame, Head, PING, PONG, TEXT, close, frame, got, raw_frame, serve,
 };
-use common::{Program, Running, compile, tls};
+use common::{Program, Running, compile, h2, tls};
 
 const FIN: u8 = 0x80;
 
@@ -147,6 +147,41 @@ fn answers_must_fit_the_offer() {
         let mut client = start(&[&format!("--offer={offer}")]);
         client.ws(1, port, "");
         client.fails(1, offer, rejects);
+        client.settle_and_finish();
+    }
+}
+
+#[test]
+fn answers_over_http_2_must_fit_too() {
+    for (answer, wrong) in [
+        ("permessage-deflate; client_max_window_bits=9", None),
+        (
+            "permessage-deflate; client_max_window_bits=16",
+            Some("HS: EXT: failed parsing options: window bits"),
+        ),
+        ("mux", Some("HS: EXT: unknown ext: mux was not offered")),
+    ] {
+        let (port, _) = serve(move |mut socket| {
+            socket.write_all(&h2::settings(&[(8, 1)])).expect("a client");
+            let mut peer = h2::Client::silent(socket);
+            let mut preface = [0; 24];
+            peer.stream.read_exact(&mut preface).expect("a preface");
+            let stream = peer.until("a request", |frame| (frame.kind == h2::HEADERS).then_some(frame.stream));
+            let head = h2::block(&[(":status", "200"), ("sec-websocket-extensions", answer)]);
+            peer.send(h2::frame(h2::HEADERS, h2::END_HEADERS, stream, &head));
+            // Compressed and binary, the one thing that tells whether it was agreed on.
+            let message = raw_frame(FIN | COMPRESSED | BINARY, &deflated(&[7; 1000]));
+            let _ = peer.try_send(h2::frame(h2::DATA, h2::END_STREAM, stream, &message));
+            while peer.next().is_some() {}
+        });
+        let mut client = start(&[OFFER]);
+        client.ws(1, port, "flags=h2");
+        if let Some(why) = wrong {
+            client.fails(1, answer, why);
+        } else {
+            client.wait(1, "MESSAGE binary 1000 ");
+            client.closes(1, answer);
+        }
         client.settle_and_finish();
     }
 }
