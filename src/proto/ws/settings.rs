@@ -160,6 +160,8 @@ fn number(value: Option<&str>, least: u8, most: u8) -> Result<u8, &'static str> 
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn agreed(side: Side) -> Settings {
@@ -235,5 +237,27 @@ mod tests {
             "{why}"
         );
         assert!(settings.set_all(b"mem_level=3; x").unwrap_err().contains('x'));
+    }
+
+    proptest! {
+        /// Whatever a program writes, it stays within what compressors take and what was agreed on.
+        #[test]
+        fn no_text_sets_what_cannot_be(
+            text in prop_oneof![
+                "\\PC{0,60}",
+                "((server|client)_(max_window_bits|no_context_takeover)|[rt]x_buf_size|compression_level|mem_level|x)\
+                 (=\"?[0-9]{0,3}\"?)?( ?[;,] ?)?".prop_map(|option| option.repeat(2)),
+            ],
+            is_server: bool,
+        ) {
+            let settings = agreed(if is_server { Side::Server } else { Side::Client });
+            let _ = settings.set_all(text.as_bytes());
+            let tuning = settings.tuning.get();
+            let most = if is_server { 12 } else { 10 };
+            prop_assert!((LEAST_BITS..=most).contains(&tuning.compressor.bits));
+            prop_assert!(tuning.compressor.level <= 9 && (1..=9).contains(&tuning.compressor.mem_level));
+            prop_assert!(is_server || tuning.no_takeover);
+            prop_assert!(tuning.largest_piece() <= 1 << 30);
+        }
     }
 }
