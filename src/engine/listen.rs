@@ -249,11 +249,16 @@ fn bind_address(port: u16, iface: Option<&str>, ipv4_only: bool) -> Result<Socke
 }
 
 /// The first address of a network interface, IPv4 preferred, as the kernel lists them.
-pub(super) fn interface_address(name: &str, ipv4_only: bool) -> Option<IpAddr> {
-    let addresses = if_addrs::get_if_addrs().ok()?;
-    let mut of_it =
-        addresses.iter().filter(|interface| interface.name == name).map(|interface| interface.addr.ip());
-    of_it.clone().find(IpAddr::is_ipv4).or_else(|| if ipv4_only { None } else { of_it.next() })
+fn interface_address(name: &str, ipv4_only: bool) -> Option<IpAddr> {
+    let addresses = interface_addresses(name);
+    let first = || addresses.first().filter(|_| !ipv4_only);
+    addresses.iter().find(|address| address.is_ipv4()).or_else(first).copied()
+}
+
+/// The addresses of a network interface, as the kernel lists them; none where it does not exist.
+pub(super) fn interface_addresses(name: &str) -> Vec<IpAddr> {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    interfaces.iter().filter(|interface| interface.name == name).map(if_addrs::Interface::ip).collect()
 }
 
 fn open_unix(path: &str, owner: Option<&str>) -> Result<(OwnedFd, String), CreateError> {

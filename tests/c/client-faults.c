@@ -9,7 +9,9 @@
  *   get id=N port=N [KEY=VALUE...]   a request, see make_request
  *   read id=N                        lws_http_client_read what mode=noread left
  *   pause id=N, resume id=N          lws_rx_flow_control
- *   grant id=N                       lws_wsi_tx_credit
+ *   grant id=N [n=N]                 lws_wsi_tx_credit, of 10000000 unless told
+ *   update id=N n=N                  lws_h2_update_peer_txcredit
+ *   received id=N                    what has come, and what may still come: "N RECEIVED bytes credit estimate"
  *   kill id=N, kill-sync id=N        lws_set_timeout
  *   settle, stats                    of the loop
  * What callbacks say is on stdout: "N REASON ...".
@@ -23,8 +25,9 @@ struct request {
 	struct lws *wsi;		/* as the callbacks say */
 	struct lws *seat;		/* *pwsi */
 	int null, error, established, completed, closed, bound;
-	int noread, late, pull, pulling, struck;
+	int noread, late, pull, pulling, struck, socket, measured, authorized;
 	long to_send;
+	lws_retry_bo_t policy;
 	unsigned long long received;
 	char strike[24], at[24], then[80];
 };
@@ -74,6 +77,38 @@ static void act(const char *what, struct lws *wsi)
 		violation("unknown action %s", what);
 }
 
+/* What the kernel has been told of the socket that is about to connect. */
+static void print_socket(int id, int fd)
+{
+	int tos = -1, class = -1, priority = -1;
+	socklen_t len = sizeof(int);
+
+	getsockopt(fd, IPPROTO_IP, IP_TOS, &tos, &len);
+	len = sizeof(int);
+	getsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &class, &len);
+	len = sizeof(int);
+	getsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, &len);
+	printf("%d SOCKET tos=%d class=%d priority=%d\n", id, tos, class, priority);
+}
+
+static void print_measured(struct request *request)
+{
+	const struct addrinfo *address;
+	struct lws_conmon c;
+	int count = 0;
+
+	lws_conmon_wsi_take(request->wsi, &c);
+	for (address = c.dns_results_copy; address; address = address->ai_next)
+		count++;
+	printf("%d MEASURED dns=%d addresses=%d family=%d port=%d connect=%d tls=%d answer=%d http=%d response=%d\n",
+	       request->id, (int)c.dns_disposition, count, c.peer46.sa4.sin_family, ntohs(c.peer46.sa4.sin_port),
+	       c.ciu_sockconn > 0, c.ciu_tls > 0, c.ciu_txn_resp > 0, c.pcol == LWSCONMON_PCOL_HTTP,
+	       (int)c.protocol_specific.http.response);
+	lws_conmon_release(&c);
+	if (c.dns_results_copy)
+		violation("%d: lws_conmon_release left addresses", request->id);
+}
+
 static int read_some(struct lws *wsi)
 {
 	char buffer[LWS_PRE + 700], *at = buffer + LWS_PRE;
@@ -86,7 +121,14 @@ static int append_headers(struct lws *wsi, struct request *request, unsigned cha
 {
 	char length[24];
 	int n = snprintf(length, sizeof(length), "%ld", request->to_send);
+	char basic[100];
 
+	if (request->authorized) {
+		if (lws_http_basic_auth_gen("user", "secret", basic, sizeof(basic)) ||
+		    lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, (unsigned char *)basic,
+						 (int)strlen(basic), p, *p + len))
+			return -1;
+	}
 	if (!request->to_send)
 		return 0;
 	if (lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, (unsigned char *)length, n, p,
@@ -179,6 +221,14 @@ static int serve(struct lws *wsi, struct request *request, enum lws_callback_rea
 		 size_t len)
 {
 	switch (reason) {
+	case LWS_CALLBACK_CONNECTING:
+		if (request->socket)
+			print_socket(request->id, (int)(intptr_t)in);
+		return 0;
+	case LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP:
+		if (request->measured)
+			print_measured(request);
+		return 0;
 	case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
 		return append_headers(wsi, request, in, len);
 	case LWS_CALLBACK_CLIENT_HTTP_WRITEABLE:
@@ -249,6 +299,14 @@ static const struct {
 	{ "pipeline", LCCSCF_PIPELINE },
 	{ "h2", LCCSCF_H2_PRIOR_KNOWLEDGE },
 	{ "manual", LCCSCF_H2_MANUAL_RXFLOW },
+	{ "anyhost", LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK },
+	{ "nofollow", LCCSCF_HTTP_NO_FOLLOW_REDIRECT },
+	{ "downgrade", LCCSCF_ACCEPT_TLS_DOWNGRADE_REDIRECTS },
+	{ "latency", LCCSCF_IP_LOW_LATENCY },
+	{ "throughput", LCCSCF_IP_HIGH_THROUGHPUT },
+	{ "reliability", LCCSCF_IP_HIGH_RELIABILITY },
+	{ "cost", LCCSCF_IP_LOW_COST },
+	{ "conmon", LCCSCF_CONMON },
 };
 
 static int flags_of(char *list)
@@ -268,10 +326,27 @@ static int flags_of(char *list)
 	return all;
 }
 
+/* What a line of words cannot have. */
+static void decode(char *value)
+{
+	char *from, *to = value;
+
+	for (from = value; *from; from++) {
+		if (!strncmp(from, "%20", 3) || !strncmp(from, "%0d", 3) || !strncmp(from, "%0a", 3)) {
+			*to++ = from[1] == '2' ? ' ' : from[2] == 'd' ? '\r' : '\n';
+			from += 2;
+		} else
+			*to++ = *from;
+	}
+	*to = '\0';
+}
+
 /*
- * KEY=VALUE: id, port, address, host, path, method, alpn, iface, keep (warm, seconds), body (bytes to send), flags=A,B,
- * credit, mode=noread, late (nothing of the body is written when it is first asked for) or pull (of what comes by itself the
- * first is taken, the rest is read when no callback is on the stack), strike=ACTION@REASON; what strike=connect@... asks for comes last, as then=KEY=VALUE;KEY=VALUE...
+ * KEY=VALUE: id, port, address, host, path, method, alpn, iface, origin, priority, keep (warm, seconds), body (bytes to send),
+ * flags=A,B, credit, ping and hangup (of a policy, seconds), vhost=default, mode=noread, late (nothing of the body is written
+ * when it is first asked for), pull (of what comes by itself the first is taken, the rest is read when no callback is on the
+ * stack), socket (its options are printed), measured (lws_conmon is) or authorized (credentials are sent), strike=ACTION@REASON;
+ * what strike=connect@... asks for comes last, as then=KEY=VALUE;KEY=VALUE... In values %20, %0d and %0a are decoded.
  */
 static void make_request(char *line)
 {
@@ -295,6 +370,7 @@ static void make_request(char *line)
 		if (!value)
 			continue;
 		*value++ = '\0';
+		decode(value);
 		if (!strcmp(word, "id"))
 			request->id = atoi(value);
 		else if (!strcmp(word, "port"))
@@ -311,6 +387,17 @@ static void make_request(char *line)
 			info.alpn = value;
 		else if (!strcmp(word, "iface"))
 			info.iface = value;
+		else if (!strcmp(word, "origin"))
+			info.origin = value;
+		else if (!strcmp(word, "priority"))
+			info.priority = (uint8_t)atoi(value);
+		else if (!strcmp(word, "vhost"))
+			info.vhost = NULL;
+		else if (!strcmp(word, "ping")) {
+			request->policy.secs_since_valid_ping = (uint16_t)atoi(value);
+			info.retry_and_idle_policy = &request->policy;
+		} else if (!strcmp(word, "hangup"))
+			request->policy.secs_since_valid_hangup = (uint16_t)atoi(value);
 		else if (!strcmp(word, "keep"))
 			info.keep_warm_secs = (uint16_t)atoi(value);
 		else if (!strcmp(word, "body"))
@@ -323,6 +410,9 @@ static void make_request(char *line)
 			request->noread = !strcmp(value, "noread");
 			request->late = !strcmp(value, "late");
 			request->pull = !strcmp(value, "pull");
+			request->socket = !strcmp(value, "socket");
+			request->measured = !strcmp(value, "measured");
+			request->authorized = !strcmp(value, "authorized");
 		}
 		else if (!strcmp(word, "strike"))
 			sscanf(value, "%23[^@]@%23s", request->strike, request->at);
@@ -368,7 +458,9 @@ static struct request *request_of(const char *line)
 
 static void obey(char *line)
 {
+	const char *number = strstr(line, " n=");
 	struct request *request;
+	int n = number ? atoi(number + 3) : 10000000;
 
 	if (!strncmp(line, "get ", 4)) {
 		make_request(line + 4);
@@ -385,7 +477,14 @@ static void obey(char *line)
 	} else if (!strncmp(line, "pause ", 6))
 		lws_rx_flow_control(request->wsi, 0);
 	else if (!strncmp(line, "grant ", 6))
-		lws_wsi_tx_credit(request->wsi, LWSTXCR_PEER_TO_US, 10000000);
+		lws_wsi_tx_credit(request->wsi, LWSTXCR_PEER_TO_US, n);
+	else if (!strncmp(line, "update ", 7)) {
+		if (lws_h2_update_peer_txcredit(request->wsi, LWS_H2_STREAM_SID, n))
+			violation("%d: lws_h2_update_peer_txcredit", request->id);
+	} else if (!strncmp(line, "received ", 9))
+		printf("%d RECEIVED %llu %d %d\n", request->id, request->received,
+		       lws_wsi_tx_credit(request->wsi, LWSTXCR_PEER_TO_US, 0),
+		       lws_h2_get_peer_txcredit_estimate(request->wsi));
 	else if (!strncmp(line, "resume ", 7))
 		lws_rx_flow_control(request->wsi, 1);
 	else if (!strncmp(line, "kill-sync ", 10))

@@ -486,8 +486,6 @@ static void begin(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	lws_set_log_level(LLL_ERR | LLL_WARN | LLL_NOTICE | LLL_INFO, emit);
-	/* the tests say which proxy there is */
-	unsetenv("http_proxy");
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	fds_before = open_fds();
 }

@@ -12,6 +12,7 @@ mod flow;
 mod h1;
 mod h2;
 mod names;
+mod options;
 mod program;
 mod proxies;
 mod queue;

@@ -27,12 +27,16 @@ pub(super) fn program(args: &[&str]) -> Program {
 }
 
 pub(super) fn start(args: &[&str]) -> Client {
-    let running = program(args).start();
-    running.wait_text("ready");
-    Client { running }
+    Client::of(program(args))
 }
 
 impl Client {
+    pub(super) fn of(program: Program) -> Self {
+        let running = program.start();
+        running.wait_text("ready");
+        Self { running }
+    }
+
     /// A request; `more` as the program takes it.
     pub(super) fn get(&mut self, id: usize, port: u16, more: &str) {
         self.running.tell(&format!("get id={id} port={port} {more}"));

@@ -6,7 +6,7 @@
 //! loop before it is used, and taken back from it before it is closed or handed on.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::rc::Rc;
 
@@ -21,7 +21,7 @@ use crate::engine::connection::Net;
 use crate::engine::context::Context;
 use crate::engine::dispatch::Arg;
 use crate::engine::event_loop::{Admit, interest};
-use crate::engine::listen::{interface_address, set_tcp_keepalive};
+use crate::engine::listen::{interface_addresses, set_tcp_keepalive};
 use crate::engine::reason::Reason;
 use crate::engine::timer::{Timeout, Usec};
 use crate::engine::vhost::Vhost;
@@ -335,13 +335,22 @@ fn open(address: &Address, client: &Client, vhost: &Vhost) -> Result<OwnedFd, St
 /// Has the socket connect from an interface or address of this machine.
 fn bind_to(fd: &OwnedFd, iface: &str, to: &SocketAddr) -> Result<(), String> {
     let from = match iface.parse::<IpAddr>() {
-        Ok(from) => from,
-        Err(_) => interface_address(iface, to.is_ipv4()).ok_or("no such interface or address")?,
+        Ok(from) => vec![from],
+        Err(_) => interface_addresses(iface),
     };
-    if from.is_ipv4() != to.is_ipv4() {
-        return Err(format!("it has no address of the kind of {to}"));
+    if from.is_empty() {
+        return Err("no such interface or address".to_owned());
     }
-    rustix::net::bind(fd, &SocketAddr::new(from, 0)).map_err(|error| error.to_string())
+    let is_near = |address: &IpAddr| matches!(address, IpAddr::V6(six) if six.is_unicast_link_local());
+    let mut of_its_kind: Vec<_> = from.into_iter().filter(|from| from.is_ipv4() == to.is_ipv4()).collect();
+    // From an address of the link only what is on the link is reached.
+    of_its_kind.sort_by_key(|from| is_near(from) != is_near(&to.ip()));
+    let from = match (of_its_kind.first(), to) {
+        (None, _) => return Err(format!("it has no address of the kind of {to}")),
+        (Some(&IpAddr::V6(from)), SocketAddr::V6(to)) => SocketAddrV6::new(from, 0, 0, to.scope_id()).into(),
+        (Some(&from), _) => SocketAddr::new(from, 0),
+    };
+    rustix::net::bind(fd, &from).map_err(|error| error.to_string())
 }
 
 fn connect_to(fd: std::os::fd::BorrowedFd<'_>, address: &Address) -> rustix::io::Result<()> {

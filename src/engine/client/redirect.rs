@@ -64,6 +64,10 @@ impl Context {
             "wss" | "ws" if client.options.websocket.is_some() => url.is_secure(),
             other => return Err(format!("redirected to the scheme '{other}'")),
         };
+        if url.is_unix_socket() {
+            // A server must not choose among what listens on this machine alone.
+            return Err("redirected to a unix socket".to_owned());
+        }
         if now.tls && !tls && !client.options.allow_downgrade {
             return Err("redirected from TLS to plain HTTP".to_owned());
         }

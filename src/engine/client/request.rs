@@ -78,13 +78,20 @@ impl Context {
         } else if !is_safe && said.length.is_none() && !said.chunked {
             lines.add("content-length", "0");
         }
+        let lines = match lines.into_bytes() {
+            Ok(lines) => lines,
+            Err(bad) => {
+                self.fail_client(wsi, format!("bad request: {bad}"));
+                return None;
+            }
+        };
         let connect_protocol = (is_h2 && client.options.websocket.is_some()).then_some("websocket");
         Some(RequestHead {
             method: if connect_protocol.is_some() { "CONNECT".to_owned() } else { target.method },
             scheme: scheme.to_owned(),
             authority: target.host,
             path: target.path.into_bytes(),
-            lines: lines.into_bytes(),
+            lines,
             connect_protocol,
         })
     }

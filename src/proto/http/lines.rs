@@ -1,8 +1,14 @@
 //! The header lines of a request while they gather: some by the library, some by the program, as text either way.
 
+use super::request::{BadRequest, check_field};
+
 /// Header lines, each with its line end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RequestLines(Vec<u8>);
+pub struct RequestLines {
+    text: Vec<u8>,
+    /// What could not be added, the first of it.
+    bad: Option<BadRequest>,
+}
 
 /// What the lines say of the body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,12 +20,15 @@ pub struct BodySaid {
 }
 
 impl RequestLines {
-    /// Adds a line. Whether name and value may stand in one is looked at where the head is made of them.
+    /// Adds a line; a value that cannot stand in one, above all because it would begin another, spoils them all.
     pub fn add(&mut self, name: &str, value: &str) {
-        self.0.extend_from_slice(name.as_bytes());
-        self.0.extend_from_slice(b": ");
-        self.0.extend_from_slice(value.as_bytes());
-        self.0.extend_from_slice(b"\r\n");
+        if let Err(bad) = check_field(name.as_bytes(), value.as_bytes()) {
+            self.bad.get_or_insert(bad);
+            return;
+        }
+        for part in [name, ": ", value, "\r\n"] {
+            self.text.extend_from_slice(part.as_bytes());
+        }
     }
 
     /// Adds whole lines; the last gets its end if it has none, and an empty line at the end, which would end the head, is
@@ -28,8 +37,8 @@ impl RequestLines {
         let lines = text.strip_suffix(b"\r\n").unwrap_or(text);
         let lines = if lines.ends_with(b"\r\n") { &lines[..lines.len() - 2] } else { lines };
         if !lines.is_empty() {
-            self.0.extend_from_slice(lines);
-            self.0.extend_from_slice(b"\r\n");
+            self.text.extend_from_slice(lines);
+            self.text.extend_from_slice(b"\r\n");
         }
     }
 
@@ -45,7 +54,7 @@ impl RequestLines {
             kept.extend_from_slice(line);
             kept
         });
-        self.0 = kept;
+        self.text = kept;
     }
 
     /// What the lines say of the body.
@@ -64,14 +73,13 @@ impl RequestLines {
         said
     }
 
-    /// The text of all lines.
-    #[must_use]
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.0
+    /// The text of all lines, unless one of them could not be added.
+    pub fn into_bytes(self) -> Result<Vec<u8>, BadRequest> {
+        self.bad.map_or(Ok(self.text), Err)
     }
 
     fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.split_inclusive(|&byte| byte == b'\n')
+        self.text.split_inclusive(|&byte| byte == b'\n')
     }
 }
 
@@ -103,7 +111,7 @@ mod tests {
         ] {
             let mut all = RequestLines::default();
             all.add_text(text.as_bytes());
-            assert_eq!(all.into_bytes(), lines.as_bytes(), "{text:?}");
+            assert_eq!(all.into_bytes().unwrap(), lines.as_bytes(), "{text:?}");
         }
     }
 
@@ -119,6 +127,17 @@ mod tests {
         lines.add("Transfer-Encoding", "chunked");
         assert!(lines.body_said().chunked);
         lines.remove_body_headers();
-        assert_eq!(lines.into_bytes(), b"Accept: x\r\n");
+        assert_eq!(lines.into_bytes().unwrap(), b"Accept: x\r\n");
+    }
+
+    #[test]
+    fn a_value_cannot_begin_another_line() {
+        for value in ["a\r\nx: y", "a\nb", "a\rb", "a\0", "\x7f"] {
+            let mut lines = RequestLines::default();
+            lines.add("accept", "x");
+            lines.add("origin", value);
+            lines.add("te", "trailers");
+            assert!(lines.into_bytes().unwrap_err().0.contains("\"origin\""), "{value:?}");
+        }
     }
 }

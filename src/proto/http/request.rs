@@ -240,7 +240,7 @@ fn split_line(lines: &[u8]) -> Result<Split<'_>, BadRequest> {
 }
 
 /// Whether a field may be sent (RFC 9110 §5.1, §5.5).
-fn check_field(name: &[u8], value: &[u8]) -> Result<(), BadRequest> {
+pub(super) fn check_field(name: &[u8], value: &[u8]) -> Result<(), BadRequest> {
     if name.is_empty() || !name.iter().copied().all(is_token) {
         return Err(BadRequest::header(name, "the name is no token"));
     }

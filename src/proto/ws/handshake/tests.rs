@@ -138,7 +138,7 @@ fn an_extended_connect_needs_no_key() {
 fn what_a_client_asks_a_server_takes() {
     let mut lines = RequestLines::default();
     add_request_lines(&mut lines, Some(KEY), "chat", "permessage-deflate");
-    let text = String::from_utf8(lines.into_bytes()).unwrap();
+    let text = String::from_utf8(lines.into_bytes().unwrap()).unwrap();
     let mut all: Vec<_> = text.lines().map(|line| line.split_once(": ").unwrap()).collect();
     all.push(("Host", "h"));
     let asked = request(Method::Get, Version::Http11, &all);
@@ -147,7 +147,7 @@ fn what_a_client_asks_a_server_takes() {
 
     let mut lines = RequestLines::default();
     add_request_lines(&mut lines, None, "", "");
-    assert_eq!(lines.into_bytes(), b"Sec-WebSocket-Version: 13\r\n");
+    assert_eq!(lines.into_bytes().unwrap(), b"Sec-WebSocket-Version: 13\r\n");
 }
 
 #[test]
