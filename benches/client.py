@@ -12,8 +12,10 @@ more slowly than the clients receive, so that its row is mostly about nghttpd.
 
 Needs cc, openssl, curl, nghttpd (nghttp2-server) and a release build; h2o is
 optional. --check judges the download by h2o's row if there is one.
-DEBIAN_LWS_ROOT is where Debian's libwebsockets 4.3.5 is unpacked (as for
-run.sh, which fetches it into target/debian-lws); without it, its column is empty.
+DEBIAN_LWS_ROOT is where Debian's libwebsockets 4.3.5 is unpacked; without it,
+it is fetched into target/debian-lws, as by run.sh, and its column is left out
+where that cannot be done. It asks for fewer small files: one after the other,
+each over a connection of its own, because it keeps none for the next.
 """
 
 import argparse
@@ -33,6 +35,7 @@ TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", REPO / "target"))
 OUT = TARGET / "bench-client"
 GIB = 1 << 30
 SMALL = 10000
+SMALL_OF_LWS = 500
 
 
 def compile_client(name, include, library):
@@ -51,8 +54,14 @@ def compile_client(name, include, library):
 
 def upstream():
     root = pathlib.Path(os.environ.get("DEBIAN_LWS_ROOT", TARGET / "debian-lws"))
+    if "DEBIAN_LWS_ROOT" not in os.environ:
+        fetch = 'cd "$1" && . scripts/packages.sh && . scripts/debian.sh && need_debian_lws "$2"'
+        subprocess.run(["bash", "-ec", fetch, "bash", REPO, root.resolve()], stdout=sys.stderr)
     found = sorted(root.glob("usr/lib/*/libwebsockets.so.19*"))
-    return compile_client("lws", root / "usr/include", found[0].resolve()) if found else None
+    if not found:
+        print("no upstream libwebsockets: see DEBIAN_LWS_ROOT", file=sys.stderr)
+        return None
+    return compile_client("lws", root / "usr/include", found[0].resolve())
 
 
 def site():
@@ -133,11 +142,14 @@ def main():
         servers.append(h2o(*place))
     curl = ["curl", "-skf", "--http2", "-H", "host: localhost"]
 
+    def small_count(name):
+        return SMALL_OF_LWS if name == "lws" else SMALL
+
     def small(name, at_once, base):
         if name == "curl":
             parallel = [] if at_once == 1 else ["-Z", "--parallel-max", str(at_once)]
             return [*curl, *parallel, "-o", "/dev/null", f"{base}/small?[1-{SMALL}]"]
-        return [clients[name], base.rpartition(":")[2], "/small", str(SMALL), str(at_once)]
+        return [clients[name], base.rpartition(":")[2], "/small", str(small_count(name)), str(at_once)]
 
     def large(name, base):
         if name == "curl":
@@ -146,16 +158,17 @@ def main():
 
     # The last says whether --check judges by it.
     rows = [
-        ("small, 100 at a time", "req/s", SMALL, lambda name: small(name, 100, servers[0][1]), True),
-        ("small, one after the other", "req/s", SMALL, lambda name: small(name, 1, servers[0][1]), True),
-        ("1 GiB from nghttpd", "MB/s", GIB / 1e6, lambda name: large(name, servers[0][1]), len(servers) == 1),
+        ("small, 100 at a time", "req/s", small_count, lambda name: small(name, 100, servers[0][1]), True),
+        ("small, one after the other", "req/s", small_count, lambda name: small(name, 1, servers[0][1]), True),
+        ("1 GiB from nghttpd", "MB/s", lambda _: GIB / 1e6, lambda name: large(name, servers[0][1]), len(servers) == 1),
     ]
     for _, base in servers[1:]:
-        rows.append(("1 GiB from h2o", "MB/s", GIB / 1e6, lambda name: large(name, base), True))
+        rows.append(("1 GiB from h2o", "MB/s", lambda _: GIB / 1e6, lambda name: large(name, base), True))
     names = [*clients, "curl"]
     slower = False
-    print("|  |  | " + " | ".join(names) + " | / curl | CPU s: " + ", ".join(names) + " |")
-    print("|---|---|" + "--:|" * (len(names) + 1) + "---|")
+    peers = [f"/ {peer}" for peer in names[1:]]
+    print("|  |  | " + " | ".join([*names, *peers]) + " | CPU s: " + ", ".join(names) + " |")
+    print("|---|---|" + "--:|" * (len(names) + len(peers)) + "---|")
     try:
         for title, unit, amount, command, judged in rows:
             rates, cpu = {}, {}
@@ -168,14 +181,17 @@ def main():
                         wall, used = measure(command(name))
                     except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
                         continue
-                    rates[name].append(amount / wall)
-                    cpu[name].append(used)
+                    rates[name].append(amount(name) / wall)
+                    cpu[name].append(used / amount(name) * amount("curl"))
             median = {name: statistics.median(rates[name]) if rates[name] else None for name in names}
-            ratio = median["ferrows"] / median["curl"] if median["ferrows"] and median["curl"] else 0
-            slower |= judged and ratio < 1
+            ratio = {
+                peer: median["ferrows"] / median[peer] if median["ferrows"] and median[peer] else None for peer in names[1:]
+            }
+            slower |= judged and (ratio["curl"] or 0) < 1
             shown = [f"{median[name]:.0f}" if median[name] else "fails" for name in names]
             used = [f"{statistics.median(cpu[name]):.2f}" if cpu[name] else "–" for name in names]
-            print(f"| {title} | {unit} | " + " | ".join(shown) + f" | {ratio:.2f} | " + ", ".join(used) + " |")
+            shown += [f"{ratio[peer]:.2f}" if ratio[peer] else "–" for peer in names[1:]]
+            print(f"| {title} | {unit} | " + " | ".join(shown) + " | " + ", ".join(used) + " |", flush=True)
     finally:
         for server, _ in servers:
             server.terminate()
