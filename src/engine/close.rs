@@ -71,8 +71,10 @@ impl Context {
     /// The next one due; a connection whose driver is on the stack stays until that returns.
     fn next_closing(&self) -> Option<Id> {
         let mut closing = self.closing.borrow_mut();
-        let at = closing.iter().position(|&id| self.wsi(id).is_none_or(|wsi| !self.is_driven(wsi)))?;
-        closing.remove(at)
+        match closing.iter().position(|&id| self.wsi(id).is_none_or(|wsi| !self.is_driven(wsi)))? {
+            0 => closing.pop_front(),
+            at => closing.remove(at),
+        }
     }
 
     /// At the context's end: whether it was open, or a close of it was cut short by an internal error.

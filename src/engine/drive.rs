@@ -361,15 +361,7 @@ impl Context {
         // What follows a CONNECT is no body.
         let has_body = h2.expects_body() && !is_connect;
         if let Ok(table) = &head {
-            stream.http.empty_body.set(
-                !has_body && table.method() == Method::Post && says(table.headers(), &CONTENT_LENGTH, "0"),
-            );
-            let without_body = matches!(table.method(), Method::Get | Method::Head)
-                && !table.headers().contains_key(CONTENT_LENGTH);
-            if has_body && without_body {
-                self.set_race_deadline(stream, Some(END_GRACE));
-            }
-            stream.http.expects_continue.set(has_body && says(table.headers(), &EXPECT, "100-continue"));
+            self.prepare_for_body(stream, table, has_body);
         }
         let joined = connection.with_net(|net| {
             stream.stream_at.set(net.streams.len());
@@ -399,6 +391,20 @@ impl Context {
         }
         // At once: what it writes now leaves with its head.
         self.service_stream(connection, stream);
+    }
+
+    /// What the head says about the body of a stream's request.
+    fn prepare_for_body(&self, stream: &Wsi, table: &HeaderTable, has_body: bool) {
+        let (method, headers) = (table.method(), table.headers());
+        if !has_body {
+            let is_empty = method == Method::Post && says(headers, &CONTENT_LENGTH, "0");
+            stream.http.empty_body.set(is_empty);
+            return;
+        }
+        if matches!(method, Method::Get | Method::Head) && !headers.contains_key(CONTENT_LENGTH) {
+            self.set_race_deadline(stream, Some(END_GRACE));
+        }
+        stream.http.expects_continue.set(says(headers, &EXPECT, "100-continue"));
     }
 
     pub(super) fn take_ready(&self, wsi: &Wsi, batch: &mut Vec<Id>) {

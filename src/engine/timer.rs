@@ -274,11 +274,11 @@ impl Context {
             (false, true) => self.ledger.freed(Kind::Timer, 0),
             _ => {}
         }
-        self.arm(wsi);
+        self.arm(wsi, after);
     }
 
-    fn arm(&self, wsi: &Wsi) {
-        let next = wsi.deadlines.next();
+    /// Makes sure that `next`, the earliest deadline of `wsi`, is noticed.
+    fn arm(&self, wsi: &Wsi, next: Usec) {
         if next < wsi.deadlines.armed.get() {
             wsi.deadlines.armed.set(next);
             self.timers.heap.borrow_mut().push(Reverse((next, wsi.id())));
@@ -338,7 +338,7 @@ impl Context {
             self.timed_out(wsi, why);
         }
         if wsi.life() != Life::Free {
-            self.arm(wsi);
+            self.arm(wsi, deadlines.next());
         }
     }
 

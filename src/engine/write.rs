@@ -216,18 +216,7 @@ impl Context {
         }
         let mut bytes = bytes;
         if !wsi.http.headers_sent.get() {
-            // Headers and body may come in one write: what the head says matters either way.
-            wsi.http.head.borrow_mut().extend_from_slice(bytes);
-            let info = response::scan_block(&wsi.http.head.borrow());
-            if info.complete || !mode.more {
-                wsi.http.headers_sent.set(true);
-                let delimited =
-                    info.content_length.is_some() || info.chunked || matches!(info.status, 204 | 304);
-                if info.connection_close || !(delimited || wsi.http.head_only.get()) {
-                    wsi.http.keep_alive.set(false);
-                }
-                wsi.http.head.take();
-            }
+            self.see_h1_head(wsi, bytes, mode);
         } else if mode.what == What::Body && wsi.http.head_only.get() {
             bytes = &[];
         }
@@ -243,6 +232,29 @@ impl Context {
             self.flush_quietly(wsi);
         }
         Ok(())
+    }
+
+    /// Finds out from the head of an HTTP/1 answer, or the next piece of it, what becomes of the connection. Body may come in
+    /// the same write.
+    fn see_h1_head(&self, wsi: &Wsi, bytes: &[u8], mode: Mode) {
+        let mut pieces = wsi.http.head.borrow_mut();
+        let is_first = pieces.is_empty();
+        if !is_first {
+            pieces.extend_from_slice(bytes);
+        }
+        let info = response::scan_block(if is_first { bytes } else { &pieces });
+        if !info.complete && mode.more {
+            if is_first {
+                pieces.extend_from_slice(bytes);
+            }
+            return;
+        }
+        *pieces = Vec::new();
+        wsi.http.headers_sent.set(true);
+        let delimited = info.content_length.is_some() || info.chunked || matches!(info.status, 204 | 304);
+        if info.connection_close || !(delimited || wsi.http.head_only.get()) {
+            wsi.http.keep_alive.set(false);
+        }
     }
 
     /// `lws_send_pipe_choked`: whether more output would only wait in memory. Sends what it can first.

@@ -116,6 +116,7 @@ impl Transaction {
     /// Back to the start of a request. The header table is detached before, where it is accounted.
     pub fn reset(&self) {
         debug_assert!(self.ah.borrow().is_none(), "the header table is detached first");
+        // Plain cells first, all of them: the compiler resets neighbours together.
         self.phase.set(Phase::Idle);
         self.keep_alive.set(false);
         self.head_only.set(false);
@@ -123,11 +124,11 @@ impl Transaction {
         self.never_ends.set(false);
         self.expects_continue.set(false);
         self.headers_sent.set(false);
-        self.head.borrow_mut().clear();
-        self.remaining.set(None);
         self.ended.set(false);
         self.completed.set(false);
+        self.remaining.set(None);
         self.discarded.set(0);
+        self.head.borrow_mut().clear();
         self.file.take();
         self.held_body.take();
     }
@@ -224,36 +225,36 @@ impl Wsi {
     /// Ends it: back to what [`Wsi::vacant`] made, but for what the closer has already taken down.
     pub fn vacate(&self) {
         self.life.set(Life::Free);
-        self.id.set(None);
         self.role.set(Role::Standin);
-        self.fd.take();
-        self.raw_fd.set(-1);
         self.admitted.set(false);
         self.watched.set(false);
         self.polled.set(false);
         self.interest.set(0);
-        self.vhost.take();
-        self.protocol.set(0);
-        self.session.take();
-        self.user.set(std::ptr::null_mut());
-        self.opaque.set(std::ptr::null_mut());
-        self.opaque_parent.set(std::ptr::null_mut());
-        self.parent.set(None);
-        self.elder.set(None);
-        self.children.take();
         self.announced.set(false);
-        self.retry.take();
-        self.deadlines.reset();
-        self.client.take();
-        self.net.with(Option::take);
-        self.stream.with(Option::take);
-        self.ws.with(Option::take);
         self.driving.set(false);
         self.queued.set(false);
         self.wants_write.set(false);
         self.rx_paused.set(false);
-        self.http.reset();
+        self.id.set(None);
+        self.raw_fd.set(-1);
+        self.parent.set(None);
+        self.elder.set(None);
+        self.protocol.set(0);
+        self.user.set(std::ptr::null_mut());
+        self.opaque.set(std::ptr::null_mut());
+        self.opaque_parent.set(std::ptr::null_mut());
+        self.deadlines.reset();
         self.http.bound.set(false);
+        self.http.reset();
+        self.fd.take();
+        self.vhost.take();
+        self.session.take();
+        self.children.take();
+        self.retry.take();
+        self.client.take();
+        self.net.with(Option::take);
+        self.stream.with(Option::take);
+        self.ws.with(Option::take);
         self.tag.take();
     }
 

@@ -1,6 +1,7 @@
 //! The head of a request: where it ends, and what it says. A response's shares what they have in common.
 
 use std::mem::MaybeUninit;
+use std::rc::Rc;
 
 use ::http::HeaderMap;
 use ::http::header::{
@@ -76,16 +77,14 @@ impl BlockEnd {
     }
 }
 
-/// Parses a complete head.
-pub(super) fn parse(head: &[u8], limits: &HeaderLimits) -> Result<(HeaderTable, RequestInfo), Reject> {
-    // One copy for all values: slices of the connection's buffer would keep it from being used again.
-    let head = Bytes::copy_from_slice(head);
+/// Parses a complete head, whose memory the values share.
+pub(super) fn parse(head: &Bytes, limits: &HeaderLimits) -> Result<(Rc<HeaderTable>, RequestInfo), Reject> {
     let mut lines = [const { MaybeUninit::uninit() }; HeaderLimits::MOST_HEADERS];
     let mut request = httparse::Request::new(&mut []);
-    match request.parse_with_uninit_headers(&head, &mut lines[..limits.max_lines()]) {
+    match request.parse_with_uninit_headers(head, &mut lines[..limits.max_lines()]) {
         Ok(httparse::Status::Complete(_)) => {}
         Ok(httparse::Status::Partial) => return Err(Reject::BadRequest("incomplete head")),
-        Err(httparse::Error::Version) if !names_a_version(&head) => {
+        Err(httparse::Error::Version) if !names_a_version(head) => {
             return Err(Reject::BadRequest("bad request line"));
         }
         Err(error) => return Err(reject_of(error)),

@@ -197,14 +197,13 @@ impl H1Server {
                 let Some(len) = end.find(input, &self.limits)? else {
                     return Ok(Event::NeedMore);
                 };
-                let (table, info) = head::parse(&input[..len], &self.limits)?;
-                input.advance(len);
+                let (table, info) = head::parse(&take_head(input, len), &self.limits)?;
                 self.state = match info.body {
                     BodyLength::None => State::Complete,
                     BodyLength::Length(length) => State::Length(length),
                     BodyLength::Chunked => State::Chunked(Chunked::new()),
                 };
-                Ok(Event::Request(Rc::new(table), info))
+                Ok(Event::Request(table, info))
             }
             State::Length(0) => {
                 self.state = State::Complete;
@@ -232,6 +231,18 @@ impl H1Server {
 
 impl State {
     const START: Self = Self::Head { end: BlockEnd::of_head(), blank_lines: 0 };
+}
+
+/// Takes a head off the front of `input`: a copy, unless it has the memory for itself.
+///
+/// What shares the memory of a connection's buffer keeps it from being used again, all of it.
+fn take_head(input: &mut BytesMut, len: usize) -> Bytes {
+    if len == input.len() && input.capacity() <= 2 * len {
+        return std::mem::take(input).freeze();
+    }
+    let head = Bytes::copy_from_slice(&input[..len]);
+    input.advance(len);
+    head
 }
 
 /// Drops empty lines before a request line, and sees at its first byte what cannot become one.

@@ -22,6 +22,10 @@ impl Sender {
         Self { stream, unsettled: 0, ended }
     }
 
+    pub(super) fn id(&self) -> u32 {
+        self.stream.stream_id().as_u32()
+    }
+
     pub(super) fn backlog(&self) -> usize {
         self.unsettled
     }

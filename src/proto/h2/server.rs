@@ -8,14 +8,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use ::h2::server::{Builder, Connection, Handshake, SendResponse};
-use ::h2::{Reason, RecvStream, SendStream};
+use ::h2::{Reason, RecvStream};
 use ::http::{Response, StatusCode};
 use bytes::{Bytes, BytesMut};
 
 use super::ping::Pinger;
 use super::pipe::{Gate, MemIo, Pipe};
+use super::sender::Sender;
 use super::wake::{StreamWaker, WakeQueue};
-use super::{FREE_WRITE, Received, STREAM_BUFFER, SendError, is_orderly};
+use super::{Received, STREAM_BUFFER, SendError, is_orderly};
 use crate::proto::h1::Reject;
 use crate::proto::http::header::{HeaderLimits, HeaderTable};
 use crate::proto::http::response::ResponseHead;
@@ -206,24 +207,34 @@ impl H2Server {
 
 /// One stream, from the server's side. Dropping it before the response is complete resets the stream.
 pub struct H2Stream {
-    respond: SendResponse<Bytes>,
-    send: Option<SendStream<Bytes>>,
+    answer: Answer,
     body: Option<RecvStream>,
-    /// Bytes sent since the stream was last found to have credit.
-    unsettled: usize,
-    ended: bool,
+}
+
+/// How far the response has come.
+enum Answer {
+    /// Its head has not been sent.
+    Due(SendResponse<Bytes>),
+    /// Its head has been sent.
+    Begun(Sender),
+    /// The stream, of this identifier, was reset instead.
+    None(u32),
 }
 
 impl H2Stream {
     fn new(respond: SendResponse<Bytes>, body: RecvStream) -> Self {
         let body = (!body.is_end_stream()).then_some(body);
-        Self { respond, send: None, body, unsettled: 0, ended: false }
+        Self { answer: Answer::Due(respond), body }
     }
 
     /// The stream identifier.
     #[must_use]
     pub fn id(&self) -> u32 {
-        self.respond.stream_id().as_u32()
+        match &self.answer {
+            Answer::Due(respond) => respond.stream_id().as_u32(),
+            Answer::Begun(sender) => sender.id(),
+            Answer::None(id) => *id,
+        }
     }
 
     /// Whether a body is still to come.
@@ -235,95 +246,74 @@ impl H2Stream {
     /// Whether the response has been sent to its end.
     #[must_use]
     pub fn is_ended(&self) -> bool {
-        self.ended
+        match &self.answer {
+            Answer::Due(_) => false,
+            Answer::Begun(sender) => sender.is_ended(),
+            Answer::None(_) => true,
+        }
     }
 
     /// Whether the response's headers have been sent.
     #[must_use]
     pub fn has_headers(&self) -> bool {
-        self.send.is_some()
+        matches!(self.answer, Answer::Begun(_))
     }
 
     /// Sends `100 Continue`.
     pub fn send_continue(&mut self) -> Result<(), SendError> {
         let mut response = Response::new(());
         *response.status_mut() = StatusCode::CONTINUE;
-        Ok(self.respond.send_informational(response)?)
+        Ok(self.due()?.send_informational(response)?)
     }
 
     /// Sends the response's headers; with `end`, there is no body.
     pub fn send_headers(&mut self, head: &ResponseHead, end: bool) -> Result<(), SendError> {
         let mut response = Response::new(());
         *response.status_mut() = head.status;
-        response.headers_mut().clone_from(&head.headers);
-        self.send = Some(self.respond.send_response(response, end)?);
-        self.ended = end;
+        *response.headers_mut() = head.headers.clone();
+        let stream = self.due()?.send_response(response, end)?;
+        self.answer = Answer::Begun(Sender::new(stream, end));
         Ok(())
     }
 
     /// Queues body bytes of any size; they leave as credit allows.
     pub fn send_data(&mut self, data: Bytes, end: bool) -> Result<(), SendError> {
-        let send = self.send.as_mut().ok_or_else(|| SendError("body before headers".into()))?;
-        if self.ended {
-            return Err(SendError("body after the end of the stream".into()));
+        match &mut self.answer {
+            Answer::Begun(sender) => sender.send_data(data, end),
+            Answer::Due(_) => Err(SendError("body before headers".into())),
+            Answer::None(_) => Err(SendError("the stream was reset".into())),
         }
-        self.unsettled += data.len();
-        send.send_data(data, end)?;
-        self.ended = end;
-        Ok(())
     }
 
     /// Body bytes that would leave without waiting for the peer's credit.
     pub fn tx_credit(&mut self) -> i32 {
-        let Some(send) = self.send.as_mut().filter(|_| !self.ended) else { return 0 };
-        // The protocol gives a stream credit only as it asks; what is asked too much is given back.
-        send.reserve_capacity(STREAM_BUFFER);
-        let credit = send.capacity();
-        send.reserve_capacity(usize::from(self.unsettled > FREE_WRITE));
-        i32::try_from(credit).unwrap_or(i32::MAX)
+        self.sender().map_or(0, |sender| i32::try_from(sender.credit()).unwrap_or(i32::MAX))
     }
 
     /// Bytes sent since the stream was last found to have credit: no more than those wait for it.
     #[must_use]
     pub fn backlog(&self) -> usize {
-        self.unsettled
+        match &self.answer {
+            Answer::Begun(sender) => sender.backlog(),
+            Answer::Due(_) | Answer::None(_) => 0,
+        }
     }
 
     /// Resets the stream.
     pub fn reset(&mut self, reason: Reason) {
-        match &mut self.send {
-            Some(send) => send.send_reset(reason),
-            None => self.respond.send_reset(reason),
+        match &mut self.answer {
+            Answer::Due(respond) => {
+                respond.send_reset(reason);
+                self.answer = Answer::None(self.id());
+            }
+            Answer::Begun(sender) => sender.reset(reason),
+            Answer::None(_) => {}
         }
-        self.ended = true;
     }
 
     /// Whether the program may write more now; if not, the waker tells when.
     pub fn poll_writeable(&mut self, waker: &StreamWaker) -> bool {
-        let Some(send) = &mut self.send else { return true };
-        if self.unsettled <= FREE_WRITE || self.ended {
-            return true;
-        }
-        send.reserve_capacity(1);
-        if send.capacity() > 0 {
-            self.unsettled = 0;
-            return true;
-        }
-        let waker = waker.waker();
-        let mut cx = Context::from_waker(&waker);
-        // Capacity that comes and is used up at once is told as ready with 0: look again then.
-        while let Poll::Ready(news) = send.poll_capacity(&mut cx) {
-            match news {
-                Some(Ok(0)) => {}
-                Some(Ok(_)) => {
-                    self.unsettled = 0;
-                    return true;
-                }
-                // Reset or over: the next write will say so.
-                Some(Err(_)) | None => return true,
-            }
-        }
-        false
+        self.sender().is_none_or(|sender| sender.poll_writeable(waker))
     }
 
     /// The next piece of the request's body.
@@ -350,13 +340,30 @@ impl H2Stream {
         }
     }
 
-    /// Whether the peer has reset the stream; if not, the waker tells when.
+    /// Whether the stream has been reset; if not, the waker tells when.
     pub fn poll_reset(&mut self, waker: &StreamWaker) -> bool {
-        let waker = waker.waker();
-        let mut cx = Context::from_waker(&waker);
-        match &mut self.send {
-            Some(send) => send.poll_reset(&mut cx).is_ready(),
-            None => self.respond.poll_reset(&mut cx).is_ready(),
+        match &mut self.answer {
+            Answer::Due(respond) => {
+                let waker = waker.waker();
+                respond.poll_reset(&mut Context::from_waker(&waker)).is_ready()
+            }
+            Answer::Begun(sender) => sender.poll_reset(waker),
+            Answer::None(_) => true,
+        }
+    }
+
+    fn due(&mut self) -> Result<&mut SendResponse<Bytes>, SendError> {
+        match &mut self.answer {
+            Answer::Due(respond) => Ok(respond),
+            Answer::Begun(_) => Err(SendError("the headers were sent before".into())),
+            Answer::None(_) => Err(SendError("the stream was reset".into())),
+        }
+    }
+
+    fn sender(&mut self) -> Option<&mut Sender> {
+        match &mut self.answer {
+            Answer::Begun(sender) => Some(sender),
+            Answer::Due(_) | Answer::None(_) => None,
         }
     }
 }

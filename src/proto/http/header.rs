@@ -9,7 +9,6 @@ use std::rc::Rc;
 
 use ::http::header::{COOKIE, HOST, HeaderName, HeaderValue, SET_COOKIE};
 use ::http::request::Parts;
-use ::http::uri::{Authority, Scheme};
 use ::http::{HeaderMap, StatusCode, Uri};
 
 use super::cookie::cookie;
@@ -77,8 +76,8 @@ pub struct HeaderTable {
     version: Version,
     path: CString,
     query: Option<Vec<u8>>,
-    scheme: Option<Scheme>,
-    authority: Option<Authority>,
+    /// The target's scheme (on h2) and authority are read from it; its path is [`Self::path`], decoded.
+    uri: Uri,
     protocol: Option<h2::ext::Protocol>,
     headers: HeaderMap,
     /// Bytes of text that `headers` holds: names and values on h2, the whole head on h1.
@@ -95,35 +94,33 @@ enum Start {
 
 impl HeaderTable {
     /// The table of an h2 request.
-    pub fn from_h2(mut parts: Parts, limits: &HeaderLimits) -> Result<Rc<Self>, Reject> {
-        let method = Method::from_bytes(parts.method.as_str().as_bytes())
+    pub fn from_h2(parts: Parts, limits: &HeaderLimits) -> Result<Rc<Self>, Reject> {
+        let Parts { method, uri, headers, mut extensions, .. } = parts;
+        let method = Method::from_bytes(method.as_str().as_bytes())
             .ok_or(Reject::NotImplemented("method that lws does not know"))?;
-        let protocol = parts.extensions.remove::<h2::ext::Protocol>();
+        let protocol = extensions.remove::<h2::ext::Protocol>();
         if method == Method::Connect && protocol.is_none() {
             return Err(Reject::NotImplemented("CONNECT without :protocol"));
         }
-        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+        let target = uri.path_and_query().map_or("/", |target| target.as_str());
         if target.len() > limits.max_bytes {
             return Err(Reject::UriTooLong);
         }
         let Target { path, query, .. } = checked_target(target.as_bytes(), method)?;
-        check_authority(&parts.uri, &parts.headers)?;
-        let content = content_of(&parts.headers);
-        let lines = parts.headers.len();
+        let content = checked_fields(&uri, &headers)?;
+        let lines = headers.len();
         if lines > limits.max_lines() || content + target.len() > limits.max_head_of(lines + 1) {
             return Err(Reject::HeadersTooLarge);
         }
-        let uri = parts.uri.into_parts();
         // Made where it stays: it is too large to be handed on by value.
         Ok(Rc::new(Self {
             start: Start::Request(method),
             version: Version::Http2,
             path: c_path(path)?,
             query,
-            scheme: uri.scheme,
-            authority: uri.authority,
+            uri,
             protocol,
-            headers: parts.headers,
+            headers,
             content,
         }))
     }
@@ -135,22 +132,21 @@ impl HeaderTable {
         target: &[u8],
         headers: HeaderMap,
         content: usize,
-    ) -> Result<Self, Reject> {
+    ) -> Result<Rc<Self>, Reject> {
         if method == Method::Connect {
             return Err(Reject::NotImplemented("CONNECT"));
         }
         let Target { path, query, authority } = checked_target(target, method)?;
-        Ok(Self {
+        Ok(Rc::new(Self {
             start: Start::Request(method),
             version,
             path: c_path(path)?,
             query,
-            scheme: None,
-            authority,
+            uri: authority.map(Uri::from).unwrap_or_default(),
             protocol: None,
             headers,
             content,
-        })
+        }))
     }
 
     /// The table of a response, whose header fields are `content` bytes of text. It has no path.
@@ -172,8 +168,7 @@ impl HeaderTable {
             version,
             path: CString::default(),
             query: None,
-            scheme: None,
-            authority: None,
+            uri: Uri::default(),
             protocol: None,
             headers,
             content,
@@ -213,7 +208,7 @@ impl HeaderTable {
     /// The authority of the target (`:authority`, or an absolute-form h1 target), or else `Host`.
     #[must_use]
     pub fn host(&self) -> Option<&[u8]> {
-        match &self.authority {
+        match self.uri.authority() {
             Some(authority) => Some(authority.as_str().as_bytes()),
             None => self.headers.get(HOST).map(HeaderValue::as_bytes),
         }
@@ -228,7 +223,7 @@ impl HeaderTable {
     /// `:scheme`; `None` on h1.
     #[must_use]
     pub fn scheme(&self) -> Option<&[u8]> {
-        self.scheme.as_ref().map(|scheme| scheme.as_str().as_bytes())
+        self.uri.scheme_str().map(str::as_bytes)
     }
 
     /// The version it came in.
@@ -436,22 +431,31 @@ fn c_path(path: Vec<u8>) -> Result<CString, Reject> {
     CString::from_vec_with_nul(path).map_err(|_| Reject::BadRequest("NUL in the path"))
 }
 
-/// An h2 request names its host once, or twice the same (RFC 9113 §8.3.1).
-fn check_authority(uri: &Uri, headers: &HeaderMap) -> Result<(), Reject> {
-    let mut hosts = headers.get_all(HOST).iter();
-    match (uri.authority(), hosts.next()) {
+/// Counts the bytes of an h2 request's fields, and sees that it names its host once, or twice the same (RFC 9113 §8.3.1).
+fn checked_fields(uri: &Uri, headers: &HeaderMap) -> Result<usize, Reject> {
+    // One pass, because a look-up costs more than the few fields there are.
+    let (mut content, mut hosts, mut host) = (0, 0, None);
+    for (name, value) in headers {
+        content += name.as_str().len() + value.len();
+        if *name == HOST {
+            hosts += 1;
+            host = Some(value.as_bytes());
+        }
+    }
+    if hosts > 1 {
+        return Err(Reject::BadRequest("more than one Host"));
+    }
+    match (uri.authority().map(|authority| authority.as_str().as_bytes()), host) {
         (None, None) => Err(Reject::BadRequest("neither :authority nor Host")),
-        (Some(authority), _) if authority.as_str().contains('@') => {
+        // Without early exit: it is nearly always good, and short.
+        (Some(authority), _) if authority.iter().fold(false, |bad, &byte| bad | (byte == b'@')) => {
             Err(Reject::BadRequest("user in :authority"))
         }
-        (Some(authority), Some(host))
-            if !host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()) =>
-        {
+        (Some(authority), Some(host)) if !host.eq_ignore_ascii_case(authority) => {
             Err(Reject::BadRequest("Host is not :authority"))
         }
-        (None, Some(host)) if !is_host(host.as_bytes()) => Err(Reject::BadRequest("bad Host")),
-        _ if hosts.next().is_some() => Err(Reject::BadRequest("more than one Host")),
-        _ => Ok(()),
+        (None, Some(host)) if !is_host(host) => Err(Reject::BadRequest("bad Host")),
+        _ => Ok(content),
     }
 }
 
@@ -465,10 +469,6 @@ pub(in crate::proto) fn is_host(host: &[u8]) -> bool {
                     ..=b',' | b';' | b'=' | b':' | b'%' | b'[' | b']'
             )
     })
-}
-
-fn content_of(headers: &HeaderMap) -> usize {
-    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
 }
 
 #[cfg(test)]
@@ -490,9 +490,9 @@ mod tests {
         HeaderTable::from_h2(h2_parts(method, uri, headers), &HeaderLimits::default())
     }
 
-    fn h1(method: Method, target: &str, headers: &[(&str, &str)]) -> HeaderTable {
+    fn h1(method: Method, target: &str, headers: &[(&str, &str)]) -> Rc<HeaderTable> {
+        let content = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
         let headers = h2_parts("GET", "/", headers).headers;
-        let content = content_of(&headers);
         HeaderTable::from_h1(method, Version::Http11, target.as_bytes(), headers, content).unwrap()
     }
 
@@ -729,7 +729,7 @@ mod tests {
         fn every_token_can_be_asked(index in 0..Token::COUNT, fragment in 0_usize..4, query in "[a-c&;=%+0-9]{0,12}") {
             let token = Token::from_index(index).unwrap();
             for table in [
-                Rc::new(h1(Method::Get, &format!("/?{query}"), &[("host", "h"), ("cookie", "a"), ("cookie", "b")])),
+                h1(Method::Get, &format!("/?{query}"), &[("host", "h"), ("cookie", "a"), ("cookie", "b")]),
                 h2("GET", &format!("https://h/?{query}"), &[("te", "trailers")]).unwrap(),
             ] {
                 let value = bytes(&table, token).unwrap_or_default();

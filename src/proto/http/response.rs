@@ -207,22 +207,12 @@ pub fn scan_block(block: &[u8]) -> BlockInfo {
                 continue;
             }
         }
-        let Some((name, value)) = split_field(line) else {
-            continue;
-        };
-        let value = || trim_blanks(value);
-        match name {
-            name if name.eq_ignore_ascii_case(b"content-length") => {
-                info.content_length = parse_length(value());
-            }
-            name if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                info.chunked =
-                    list_items(value()).last().is_some_and(|last| last.eq_ignore_ascii_case(b"chunked"));
-            }
-            name if name.eq_ignore_ascii_case(b"connection") => {
-                info.connection_close |= list_items(value()).any(|item| item.eq_ignore_ascii_case(b"close"));
-            }
-            _ => {}
+        if let Some(value) = value_of(line, b"content-length") {
+            info.content_length = parse_length(value);
+        } else if let Some(value) = value_of(line, b"transfer-encoding") {
+            info.chunked = list_items(value).last().is_some_and(|last| last.eq_ignore_ascii_case(b"chunked"));
+        } else if let Some(value) = value_of(line, b"connection") {
+            info.connection_close |= list_items(value).any(|item| item.eq_ignore_ascii_case(b"close"));
         }
     }
     info.len = block.len();
@@ -315,6 +305,16 @@ fn status_code(line: &[u8]) -> Option<u16> {
 fn split_field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = line.iter().position(|&byte| byte == b':')?;
     Some((&line[..colon], &line[colon + 1..]))
+}
+
+/// The value of a header line, if it is of this name.
+fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    // The colon first: it tells nearly all lines apart.
+    if line.get(name.len()) != Some(&b':') {
+        return None;
+    }
+    let (start, value) = line.split_at(name.len());
+    start.eq_ignore_ascii_case(name).then(|| trim_blanks(&value[1..]))
 }
 
 /// The name of a header as h2 sends it; `None` for what is about the h1 connection (RFC 9113 §8.2.2).

@@ -25,7 +25,7 @@ fn map<'a>(lines: impl IntoIterator<Item = (&'a str, &'a str)>) -> HeaderMap {
         .collect()
 }
 
-fn request(method: Method, version: Version, lines: &[(&str, &str)]) -> HeaderTable {
+fn request(method: Method, version: Version, lines: &[(&str, &str)]) -> Rc<HeaderTable> {
     HeaderTable::from_h1(method, version, b"/chat", map(lines.iter().copied()), 0).unwrap()
 }
 
