@@ -658,6 +658,16 @@ fn vhost_destroyed_in_callbacks() {
     }
 }
 
+/// What vhosts took is given back when they end, and what points to them does no harm, however often they come and go.
+#[test]
+fn vhosts_come_and_go() {
+    if library().foreign {
+        return;
+    }
+    let out = std::process::Command::new(compile("vhosts")).output().expect("vhosts");
+    assert_eq!(String::from_utf8_lossy(&out.stdout), "flat\n", "{}", String::from_utf8_lossy(&out.stderr));
+}
+
 impl Server {
     /// As [`Self::is_abandoned`], for a server that may be gone already.
     fn is_abandoned_by_a_dying_server(&self) {

@@ -124,8 +124,10 @@ pub struct Context {
     slots: Slots<Wsi>,
     fds: RefCell<Vec<Option<Id>>>,
     vhosts: RefCell<Vec<Rc<Vhost>>>,
-    /// Vhosts that have ended, kept so that a stale pointer reads a vhost and not freed memory.
-    graveyard: RefCell<Vec<Rc<Vhost>>>,
+    /// Vhosts ever made; part of the tag.
+    vhosts_made: Cell<usize>,
+    /// The vhosts that ended last: a program that still has a pointer to one finds it, and not another in its place.
+    graveyard: RefCell<VecDeque<Rc<Vhost>>>,
     /// The loop that owns the descriptors.
     pub event_loop: Box<dyn EventLoop>,
     /// The event lib's private memory of the service thread.
@@ -173,6 +175,9 @@ pub struct Context {
     pub on_end: RefCell<Option<OnEnd>>,
 }
 
+/// Vhosts kept after their end.
+const GRAVES: usize = 64;
+
 /// Bytes read from a socket at a time.
 const READ_BUFFER: usize = 64 * 1024;
 
@@ -192,6 +197,7 @@ impl Context {
                 slots,
                 fds: RefCell::default(),
                 vhosts: RefCell::default(),
+                vhosts_made: Cell::new(0),
                 graveyard: RefCell::default(),
                 event_loop,
                 depth: Cell::new(0),
@@ -460,8 +466,9 @@ impl Context {
         if self.ending() != Ending::No {
             return Err(CreateError::new("vhost_name", &config.name, "the context is being destroyed"));
         }
-        let tag =
-            format!("[vh|{}|{}]", self.vhosts.borrow().len() + self.graveyard.borrow().len(), config.name);
+        let serial = self.vhosts_made.get();
+        self.vhosts_made.set(serial + 1);
+        let tag = format!("[vh|{serial}|{}]", config.name);
         let vhost = Vhost::new(config, tag);
         self.vhosts.borrow_mut().push(Rc::clone(&vhost));
         self.ledger.made(Kind::Vhost, size_of::<Vhost>());
@@ -516,11 +523,16 @@ impl Context {
         vhost.going.set(true);
         vhost.gone.set(true);
         let mut vhosts = self.vhosts.borrow_mut();
-        if let Some(at) = vhosts.iter().position(|other| Rc::ptr_eq(other, vhost)) {
-            let vhost = vhosts.remove(at);
-            self.graveyard.borrow_mut().push(vhost);
-            self.ledger.freed(Kind::Vhost, size_of::<Vhost>());
-        }
+        let Some(at) = vhosts.iter().position(|other| Rc::ptr_eq(other, vhost)) else { return };
+        let vhost = vhosts.remove(at);
+        drop(vhosts);
+        self.ledger.freed(Kind::Vhost, size_of::<Vhost>());
+        let mut graveyard = self.graveyard.borrow_mut();
+        graveyard.push_back(vhost);
+        let oldest = if graveyard.len() > GRAVES { graveyard.pop_front() } else { None };
+        drop(graveyard);
+        // The program may be told that its log context has one user less.
+        self.outside(|| drop(oldest));
     }
 
     /// The vhost of the same port as `listening` that is called `name`: whole name, then `*.name`.

@@ -2,9 +2,12 @@
 
 use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeSet;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::dispatch::{Callback, UserPtr};
 use super::retry::RetryPolicy;
@@ -163,6 +166,9 @@ pub struct VhostConfig {
     pub prepare_listener: Option<PrepareListener>,
 }
 
+/// Addresses of the vhosts there are, of every context of the process.
+static EXISTING: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
+
 /// A virtual host; C's `struct lws_vhost *` is its address.
 pub struct Vhost {
     config: VhostConfig,
@@ -176,7 +182,7 @@ pub struct Vhost {
     pub client_tls: OnceCell<ClientTls>,
     /// Its sockets are being closed; it ends with its last wsi.
     pub going: Cell<bool>,
-    /// It has ended: kept only so that stale pointers stay harmless.
+    /// It has ended: kept for a while, so that its address is used again late.
     pub gone: Cell<bool>,
     /// The name used in logs.
     pub tag: String,
@@ -186,7 +192,7 @@ impl Vhost {
     /// A vhost that listens nowhere yet.
     #[must_use]
     pub fn new(mut config: VhostConfig, tag: String) -> Rc<Self> {
-        Rc::new(Self {
+        let vhost = Rc::new(Self {
             client_tls: config.client_tls.take().map(OnceCell::from).unwrap_or_default(),
             config,
             listener: Cell::new(None),
@@ -195,13 +201,26 @@ impl Vhost {
             going: Cell::new(false),
             gone: Cell::new(false),
             tag,
-        })
+        });
+        EXISTING.lock().insert(Rc::as_ptr(&vhost).addr());
+        vhost
+    }
+
+    /// Whether there is a vhost at this address, be it one that has ended: others have left nothing that could be read.
+    pub fn exists(at: *const Self) -> bool {
+        EXISTING.lock().contains(&at.addr())
     }
 
     /// The protocol called `name`.
     #[must_use]
     pub fn protocol(&self, name: &str) -> Option<usize> {
         self.protocols.iter().position(|protocol| protocol.name == name)
+    }
+}
+
+impl Drop for Vhost {
+    fn drop(&mut self) {
+        EXISTING.lock().remove(&std::ptr::from_ref(self).addr());
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! `struct lws *` is the address of an arena slot ([`Wsi`]), valid as long as its context: a stale one reads a slot that
 //! says it is free. `struct lws_context *` and `struct lws_vhost *` are addresses inside counted allocations; each API
-//! call holds a count of its own, so that a callback may destroy what the call is about. A context that is over is
-//! recognised, because it may end by itself while the program still holds its pointer.
+//! call holds a count of its own, so that a callback may destroy what the call is about. A context that is over, and a vhost
+//! that is gone, are recognised, because they may end by themselves while the program still holds their pointers.
 
 use std::ffi::{CStr, c_char};
 use std::ops::Deref;
@@ -113,16 +113,16 @@ impl Drop for Held<'_> {
     }
 }
 
-/// The vhost behind a pointer, counted; `None` for NULL.
+/// The vhost behind a pointer, counted; `None` for NULL, and for one that ended so long ago that it is gone.
 ///
 /// # Safety
-/// `vhost` is NULL or a vhost of this library whose context has not been destroyed.
+/// `vhost` is NULL or a vhost of this library, destroyed or not.
 pub(super) unsafe fn vhost(vhost: *const lws_vhost) -> Option<Rc<Vhost>> {
-    if vhost.is_null() {
+    let vhost = vhost.cast::<Vhost>();
+    if !Vhost::exists(vhost) {
         return None;
     }
-    let vhost = vhost.cast::<Vhost>();
-    // SAFETY: vhosts are given out as `Rc::as_ptr`, and the context holds a count as long as it lives.
+    // SAFETY: it exists; vhosts are given out as `Rc::as_ptr`, and only this thread drops its own.
     unsafe {
         Rc::increment_strong_count(vhost);
         Some(Rc::from_raw(vhost))

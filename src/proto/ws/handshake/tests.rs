@@ -30,7 +30,7 @@ fn request(method: Method, version: Version, lines: &[(&str, &str)]) -> Rc<Heade
 }
 
 /// The example with the line called `name` replaced by `values`: left away when there are none.
-fn with(name: &'static str, values: &[&'static str]) -> HeaderTable {
+fn with(name: &'static str, values: &[&'static str]) -> Rc<HeaderTable> {
     let mut lines: Vec<_> = LINES.into_iter().filter(|(other, _)| *other != name).collect();
     lines.extend(values.iter().map(|value| (name, *value)));
     request(Method::Get, Version::Http11, &lines)
