@@ -389,6 +389,9 @@ impl Context {
         }
         let mut chosen = None;
         let result = wsi.with_net(|net| {
+            if net.is_ws() {
+                self.ws_rx.lend(&mut net.rx);
+            }
             let Some(tls) = &mut net.tls else {
                 take_plain(net, &vhost, |rx| {
                     rx.extend_from_slice(wire);

@@ -20,6 +20,7 @@ use super::retry::RetryPolicy;
 use super::system::SystemStates;
 use super::timer::{self, SECOND, Timers, Usec};
 use super::vhost::{Vhost, VhostConfig};
+use super::ws::RxBuffer;
 use super::wsi::{Role, Wsi};
 use crate::proto::http::response::BlockCache;
 use crate::util::blocks::Blocks;
@@ -154,6 +155,8 @@ pub struct Context {
     pub(super) spares: Spares,
     /// Memory of bodies that wait for credit.
     pub(super) blocks: Blocks,
+    /// Where what WebSockets have received is parsed.
+    pub(super) ws_rx: RxBuffer,
     /// Session memory that was given back.
     pub(super) sessions: ZeroedPool,
     /// Response heads of HTTP/2 that were parsed lately.
@@ -215,6 +218,7 @@ impl Context {
                 heads: RefCell::default(),
                 spares: Spares::default(),
                 blocks: Blocks::default(),
+                ws_rx: RxBuffer::default(),
                 resolver: Resolver::default(),
                 random: RefCell::default(),
                 shared: RefCell::default(),

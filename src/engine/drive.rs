@@ -633,10 +633,10 @@ fn says(headers: &http::HeaderMap, name: &HeaderName, value: &str) -> bool {
 
 /// Opens the protocol's side of a stream, whoever opened it; `None` for anything that is not a live stream.
 pub(super) fn stream_io<R>(wsi: &Wsi, work: impl FnOnce(&mut dyn StreamIo, &StreamWaker) -> R) -> Option<R> {
-    match wsi.client() {
-        None => stream_core(wsi, |core| work(&mut core.h2, &core.waker)),
-        Some(client) => client.stream.with(|core| core.as_mut().map(|core| work(&mut core.h2, &core.waker))),
+    if !wsi.is_client() {
+        return stream_core(wsi, |core| work(&mut core.h2, &core.waker));
     }
+    wsi.client()?.stream.with(|core| core.as_mut().map(|core| work(&mut core.h2, &core.waker)))
 }
 
 /// Opens the stream's core; `None` for anything that is not a live stream.

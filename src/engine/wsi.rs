@@ -352,6 +352,11 @@ impl Wsi {
         self.vhost.borrow().clone()
     }
 
+    /// Looks at the vhost, for no longer than `work` takes.
+    pub fn with_vhost<R>(&self, work: impl FnOnce(&Vhost) -> R) -> Option<R> {
+        self.vhost.borrow().as_deref().map(work)
+    }
+
     /// Refers to `vhost` from now on; the counts of both are kept.
     pub fn bind_vhost(&self, vhost: Option<Rc<Vhost>>) -> Option<Rc<Vhost>> {
         if let Some(vhost) = &vhost {

@@ -38,25 +38,37 @@ impl Blocks {
     /// When there are more.
     #[must_use]
     pub fn copy(&self, bytes: &[u8]) -> Bytes {
-        if bytes.len() <= SCRAP {
-            return self.scrap(bytes);
+        self.make(bytes.len(), |place| place.copy_from_slice(bytes))
+    }
+
+    /// `len` bytes, at most [`BLOCK`], of what `fill` writes into all of its room.
+    ///
+    /// # Panics
+    /// When they are to be more.
+    #[must_use]
+    pub fn make(&self, len: usize, fill: impl FnOnce(&mut [u8])) -> Bytes {
+        if len <= SCRAP {
+            return self.scrap(len, fill);
         }
-        if bytes.len() < SHORT {
-            return Bytes::copy_from_slice(bytes);
+        if len < SHORT {
+            let mut memory = vec![0; len];
+            fill(&mut memory);
+            return memory.into();
         }
         let spare = self.kept.lock().pop();
         let mut memory = spare.unwrap_or_else(|| vec![0; BLOCK].into_boxed_slice());
-        memory[..bytes.len()].copy_from_slice(bytes);
-        Bytes::from_owner(Block { memory, len: bytes.len(), home: Arc::clone(&self.kept) })
+        fill(&mut memory[..len]);
+        Bytes::from_owner(Block { memory, len, home: Arc::clone(&self.kept) })
     }
 
     /// For a piece so short, an allocation of its own costs more than the copy.
-    fn scrap(&self, bytes: &[u8]) -> Bytes {
+    fn scrap(&self, len: usize, fill: impl FnOnce(&mut [u8])) -> Bytes {
         let mut scraps = self.scraps.borrow_mut();
-        if scraps.capacity() < bytes.len() && !scraps.try_reclaim(bytes.len()) {
+        if scraps.capacity() < len && !scraps.try_reclaim(len) {
             *scraps = BytesMut::with_capacity(SHARED);
         }
-        scraps.extend_from_slice(bytes);
+        scraps.resize(len, 0);
+        fill(&mut scraps);
         scraps.split().freeze()
     }
 }

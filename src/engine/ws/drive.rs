@@ -16,7 +16,7 @@ use crate::proto::ws::{Event, Opcode, Piece, Side, Violation};
 const AHEAD: usize = 64 * 1024;
 
 /// Output that a stream may have waiting for credit before its input is left where it is.
-const BACKLOG: usize = 256 * 1024;
+pub(super) const BACKLOG: usize = 256 * 1024;
 
 /// Steps of one stream before others get theirs.
 const STEPS: usize = 64;
@@ -31,6 +31,14 @@ enum Taken {
     Something,
     /// Nothing, or nothing that may be taken now.
     Nothing,
+}
+
+/// What has come, and who it is for.
+struct Polled {
+    side: Side,
+    /// Messages go both ways.
+    is_open: bool,
+    event: Result<Event, Violation>,
 }
 
 impl Context {
@@ -106,8 +114,8 @@ impl Context {
         if wsi.rx_paused.get() {
             return Taken::Nothing;
         }
-        let Some((side, polled)) = self.poll_ws(wsi) else { return Taken::Nothing };
-        let event = match polled {
+        let Some(Polled { side, is_open, event }) = self.poll_ws(wsi) else { return Taken::Nothing };
+        let event = match event {
             Ok(event) => event,
             Err(violation) => {
                 self.let_write(wsi);
@@ -117,7 +125,6 @@ impl Context {
                 return Taken::Something;
             }
         };
-        let is_open = wsi.with_ws(|ws| ws.stage) == Some(Stage::Open);
         match event {
             Event::NeedMore => return Taken::Nothing,
             Event::Close(frame) => self.peer_closes(wsi, &frame),
@@ -135,23 +142,21 @@ impl Context {
     }
 
     /// The next event of what has come, for as long as there is one.
-    fn poll_ws(&self, wsi: &Wsi) -> Option<(Side, Result<Event, Violation>)> {
-        let chunk = self.rx_chunk(wsi);
-        let poll = |ws: &mut WsCore, rx: &mut BytesMut| (ws.side, ws.receiver.poll(rx, chunk));
+    fn poll_ws(&self, wsi: &Wsi) -> Option<Polled> {
         if !wsi.is_stream() {
-            return wsi.with_net(|net| wsi.with_ws(|ws| poll(ws, &mut net.rx))).flatten();
+            return wsi
+                .with_net(|net| wsi.with_ws(|ws| self.poll_receiver(wsi, ws, &mut net.rx)))
+                .flatten()?;
         }
         loop {
-            let polled = wsi.with_ws(|ws| {
+            let (polled, drained) = wsi.with_ws(|ws| {
                 let mut rx = std::mem::take(&mut ws.rx);
-                let polled = poll(ws, &mut rx);
-                // An idle stream holds no buffer.
-                ws.rx = if rx.is_empty() { BytesMut::new() } else { rx };
-                polled
-            });
-            match polled {
-                Some((_, Ok(Event::NeedMore))) => {}
-                other => return other,
+                let polled = self.poll_receiver(wsi, ws, &mut rx);
+                ws.rx = rx;
+                (polled, ws.drained)
+            })?;
+            if polled.is_some() || drained {
+                return polled;
             }
             let received = stream_io(wsi, |io, waker| {
                 let received = io.poll_body(waker);
@@ -162,9 +167,15 @@ impl Context {
             });
             match received {
                 Some(Received::Data(data)) => {
-                    wsi.with_ws(|ws| ws.rx.extend_from_slice(&data));
+                    wsi.with_ws(|ws| {
+                        self.ws_rx.lend(&mut ws.rx);
+                        ws.rx.extend_from_slice(&data);
+                    });
                 }
-                Some(Received::Pending) => return None,
+                Some(Received::Pending) => {
+                    wsi.with_ws(|ws| ws.drained = true);
+                    return None;
+                }
                 Some(Received::End) => {
                     self.end_ws_stream(wsi);
                     return None;
@@ -177,11 +188,22 @@ impl Context {
         }
     }
 
+    fn poll_receiver(&self, wsi: &Wsi, ws: &mut WsCore, rx: &mut BytesMut) -> Option<Polled> {
+        if rx.is_empty() && ws.receiver.is_between_frames() {
+            return None;
+        }
+        let event = ws.receiver.poll(rx, self.rx_chunk(wsi));
+        if matches!(event, Ok(Event::NeedMore)) {
+            return None;
+        }
+        Some(Polled { side: ws.side, is_open: ws.stage == Stage::Open, event })
+    }
+
     /// Bytes of payload that a program takes at once.
     fn rx_chunk(&self, wsi: &Wsi) -> usize {
         let of_protocol = wsi
-            .vhost()
-            .and_then(|vhost| Some(vhost.protocols.get(wsi.protocol.get())?.rx_buffer_size))
+            .with_vhost(|vhost| Some(vhost.protocols.get(wsi.protocol.get())?.rx_buffer_size))
+            .flatten()
             .unwrap_or(0);
         if of_protocol > 0 { of_protocol } else { self.config.service_buffer.max(1) }
     }
@@ -234,26 +256,42 @@ impl Context {
     /// Services a stream that is a WebSocket.
     pub(in crate::engine) fn service_ws_stream(&self, connection: &Wsi, stream: &Wsi) {
         let mut step = Step::Progress;
+        // It is here because it was woken, or for something else: it is asked once.
+        stream.with_ws(|ws| ws.drained = false);
         for _ in 0..STEPS {
             step = self.step_ws(stream);
             if step != Step::Progress || !stream.is_open() {
                 break;
             }
         }
+        let drained = stream.with_ws(|ws| {
+            self.ws_rx.take_back(&mut ws.rx);
+            ws.drained
+        });
         if !stream.is_open() {
             return;
         }
-        if stream_io(stream, |io, waker| io.poll_reset(waker)) == Some(true) {
+        // Who has asked for what comes next has heard of a reset, or will.
+        if drained != Some(true) && stream_io(stream, |io, waker| io.poll_reset(waker)) == Some(true) {
             self.close(stream);
             return;
         }
-        let room = connection.with_net(|net| net.room > 0) == Some(true);
-        self.time_output(stream, step == Step::Full && room);
-        // One that waits for credit is woken when it comes; for room on the connection nobody wakes it.
-        if step == Step::Progress || (step == Step::Full && !room) {
-            let id = stream.id();
-            connection.with_net(|net| net.ready.push(id));
-        }
+        let id = stream.id();
+        let room = connection.with_net(|net| {
+            let room = net.room > 0;
+            match step {
+                // What it asked for meanwhile has been done.
+                Step::Wait if net.ready.last() == Some(&id) => {
+                    net.ready.pop();
+                }
+                // One that waits for credit is woken when it comes; for room on the connection nobody wakes it.
+                Step::Full if room => {}
+                Step::Progress | Step::Full => net.ready.push(id),
+                Step::Wait => {}
+            }
+            room
+        });
+        self.time_output(stream, step == Step::Full && room == Some(true));
     }
 
     /// Asks the peer of a connection whether it lives; `false` when that is no WebSocket.
@@ -269,11 +307,7 @@ impl Context {
 
     /// A WebSocket has nothing to do: it holds no buffer, and the peer's silence is watched.
     pub(in crate::engine) fn rest_ws(&self, wsi: &Wsi) {
-        wsi.with_net(|net| {
-            if net.rx.is_empty() {
-                net.rx = BytesMut::new();
-            }
-        });
+        wsi.with_net(|net| self.ws_rx.take_back(&mut net.rx));
         self.watch_silence(wsi);
     }
 

@@ -14,6 +14,7 @@ pub mod drive;
 pub mod upgrade;
 pub mod write;
 
+use std::cell::RefCell;
 use std::ffi::CStr;
 
 use bytes::BytesMut;
@@ -126,6 +127,8 @@ pub struct WsCore {
     rx: BytesMut,
     /// Of the piece that the program was given last.
     pub piece: PieceInfo,
+    /// A stream has nothing to be received, and its waker will tell when it has.
+    drained: bool,
     /// Payload handed out since the program was last asked to write.
     unanswered: usize,
     /// The peer has sent its CLOSE.
@@ -147,6 +150,7 @@ impl WsCore {
             settings: None,
             rx: BytesMut::new(),
             piece: PieceInfo::default(),
+            drained: false,
             unanswered: 0,
             peer_closed: false,
             reason: Vec::new(),
@@ -175,6 +179,37 @@ impl WsCore {
     }
 }
 
+/// The buffer in which what WebSockets have received is parsed. All have the same one, one after the other: they are idle most of
+/// the time, and hold none then.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct RxBuffer(RefCell<BytesMut>);
+
+impl RxBuffer {
+    /// Less room is not worth being kept.
+    const LEAST: usize = 4 * 1024;
+    /// More is given back to the system.
+    const MOST: usize = 512 * 1024;
+
+    /// Gives the buffer to who has none.
+    pub(in crate::engine) fn lend(&self, rx: &mut BytesMut) {
+        if rx.capacity() == 0 {
+            *rx = self.0.take();
+            rx.reserve(Self::LEAST);
+        }
+    }
+
+    /// Takes it from who needs it no more.
+    pub(in crate::engine) fn take_back(&self, rx: &mut BytesMut) {
+        if rx.is_empty() {
+            let mut rx = std::mem::take(rx);
+            // What was read of it is room again, unless a piece is still in use somewhere.
+            if rx.try_reclaim(Self::LEAST) && rx.capacity() <= Self::MOST {
+                self.0.replace(rx);
+            }
+        }
+    }
+}
+
 impl Wsi {
     /// Makes it a WebSocket.
     pub(super) fn set_ws(&self, ws: WsCore) {
@@ -189,5 +224,43 @@ impl Wsi {
     /// Whether it is a WebSocket, or becoming one.
     pub fn is_ws(&self) -> bool {
         self.ws.with(|ws| ws.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_buffer_serves_one_after_the_other_and_is_held_by_nobody_idle() {
+        let spare = RxBuffer::default();
+        let mut first = BytesMut::new();
+        spare.lend(&mut first);
+        first.extend_from_slice(b"message");
+        let (at, piece) = (first.as_ptr(), first.split_to(4));
+        spare.take_back(&mut first);
+        assert_eq!(&first[..], b"age", "what is not parsed stays");
+        drop((piece, first.split()));
+        spare.take_back(&mut first);
+        assert_eq!(first.capacity(), 0);
+        let mut second = BytesMut::new();
+        spare.lend(&mut second);
+        assert_eq!(second.as_ptr(), at, "also the room of what was taken off it");
+        assert!(second.capacity() >= RxBuffer::LEAST);
+    }
+
+    #[test]
+    fn what_is_in_use_or_too_large_is_not_kept() {
+        let spare = RxBuffer::default();
+        let mut rx = BytesMut::new();
+        spare.lend(&mut rx);
+        rx.extend_from_slice(&[1; RxBuffer::LEAST]);
+        let piece = rx.split();
+        spare.take_back(&mut rx);
+        assert_eq!(spare.0.borrow().capacity(), 0);
+        assert_eq!(piece[..], [1; RxBuffer::LEAST]);
+        let mut giant = BytesMut::with_capacity(RxBuffer::MOST + 1);
+        spare.take_back(&mut giant);
+        assert_eq!((giant.capacity(), spare.0.borrow().capacity()), (0, 0));
     }
 }

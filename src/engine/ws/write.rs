@@ -1,13 +1,15 @@
 //! What a WebSocket sends: frames, into its connection's output or its stream's.
 
-use super::{Stage, WsCore};
+use super::Stage;
+use super::drive::BACKLOG;
 use crate::engine::context::Context;
 use crate::engine::drive::stream_io;
 use crate::engine::farewell::Farewell;
 use crate::engine::write::{FLUSH_AT, WriteError};
 use crate::engine::wsi::Wsi;
-use crate::proto::ws::{CloseCode, Opcode, SendError, Side};
-use crate::util::blocks::BLOCK;
+use crate::proto::h2::{self, StreamIo};
+use crate::proto::ws::{CloseCode, FrameBytes, FrameSink, Opcode, SendError, Sender, Side};
+use crate::util::blocks::{BLOCK, Blocks};
 
 /// What a program writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +28,23 @@ impl From<SendError> for WriteError {
     }
 }
 
+/// A frame for the stream of HTTP/2 that carries the WebSocket.
+struct IntoStream<'a> {
+    io: &'a mut dyn StreamIo,
+    blocks: &'a Blocks,
+    sent: Result<usize, h2::SendError>,
+}
+
+impl FrameSink for IntoStream<'_> {
+    fn put(&mut self, mut frame: FrameBytes<'_>) {
+        let len = frame.left();
+        while frame.left() > 0 && self.sent.is_ok() {
+            let piece = self.blocks.make(frame.left().min(BLOCK), |place| frame.fill(place));
+            self.sent = self.io.send_data(piece, false).map(|()| len);
+        }
+    }
+}
+
 impl Context {
     /// Takes `payload` for sending in one frame; all of it, or none with an error.
     pub fn write_ws(&self, wsi: &Wsi, payload: &[u8], frame: Frame) -> Result<usize, WriteError> {
@@ -38,11 +57,11 @@ impl Context {
             Some(Stage::Handshake | Stage::Closing | Stage::Over) => return Err(WriteError::NotOpen),
         }
         let Frame { opcode, fin, plain } = frame;
-        self.send_frame(wsi, plain, |ws, out, key| {
+        self.send_frame(wsi, plain, |sender, out, key| {
             if opcode.is_control() {
-                ws.sender.control(out, opcode, payload, key)
+                sender.control(out, opcode, payload, key)
             } else {
-                ws.sender.message(out, opcode, fin, payload, key)
+                sender.message(out, opcode, fin, payload, key)
             }
         })?;
         Ok(payload.len())
@@ -50,7 +69,7 @@ impl Context {
 
     /// Sends a PING or PONG of the library's own.
     pub(super) fn send_control(&self, wsi: &Wsi, opcode: Opcode, payload: &[u8]) -> Result<(), WriteError> {
-        self.send_frame(wsi, false, |ws, out, key| ws.sender.control(out, opcode, payload, key))
+        self.send_frame(wsi, false, |sender, out, key| sender.control(out, opcode, payload, key))
     }
 
     /// Sends the CLOSE. Without a code it is empty.
@@ -60,42 +79,49 @@ impl Context {
         code: Option<CloseCode>,
         text: &[u8],
     ) -> Result<(), WriteError> {
-        self.send_frame(wsi, false, |ws, out, key| ws.sender.close(out, code, text, key))
+        self.send_frame(wsi, false, |sender, out, key| sender.close(out, code, text, key))
     }
 
-    /// Has a frame made, and takes it for sending.
+    /// Has a frame made where it is sent from: its connection's output, or its stream's blocks.
     fn send_frame(
         &self,
         wsi: &Wsi,
         plain: bool,
-        make: impl FnOnce(&mut WsCore, &mut Vec<u8>, [u8; 4]) -> Result<(), SendError>,
+        make: impl FnOnce(&mut Sender, &mut dyn FrameSink, [u8; 4]) -> Result<(), SendError>,
     ) -> Result<(), WriteError> {
         let connection = self.connection_of(wsi).ok_or(WriteError::Gone)?;
-        let mut frame = Vec::new();
-        wsi.with_ws(|ws| {
-            let is_masked = ws.side == Side::Client && !plain;
-            let key = if is_masked { self.mask_key()? } else { [0; 4] };
-            make(ws, &mut frame, key).map_err(WriteError::Frame)
-        })
-        .ok_or(WriteError::NotWebSocket)??;
-        if wsi.is_stream() {
-            stream_io(wsi, |io, _| {
-                frame.chunks(BLOCK).try_for_each(|piece| io.send_data(self.blocks.copy(piece), false))
+        let make = |out: &mut dyn FrameSink| {
+            wsi.with_ws(|ws| {
+                let is_masked = ws.side == Side::Client && !plain;
+                let key = if is_masked { self.mask_key()? } else { [0; 4] };
+                make(&mut ws.sender, out, key).map_err(WriteError::Frame)
             })
-            .ok_or(WriteError::Gone)??;
-            connection.with_net(|net| net.room = net.room.saturating_sub(frame.len()));
-            self.mark_ready(wsi);
-            return Ok(());
-        }
-        let full = connection.with_net(|net| {
-            let open = net.farewell == Farewell::No;
-            if open {
-                net.tx.extend_from_slice(&frame);
+            .unwrap_or(Err(WriteError::NotWebSocket))
+        };
+        if wsi.is_stream() {
+            let sent = stream_io(wsi, |io, _| {
+                let mut out = IntoStream { io, blocks: &self.blocks, sent: Ok(0) };
+                make(&mut out)?;
+                let len = out.sent?;
+                Ok::<_, WriteError>((len, io.backlog() >= BACKLOG))
+            });
+            let (len, swamped) = sent.ok_or(WriteError::Gone)??;
+            connection.with_net(|net| net.room = net.room.saturating_sub(len));
+            if swamped {
+                // What a peer does not take is timed, also if nothing else happens on the stream.
+                self.mark_ready(wsi);
             }
-            open.then_some(net.tx.len() >= FLUSH_AT)
-        });
-        if full.flatten().ok_or(WriteError::Gone)? {
-            self.flush_quietly(connection);
+        } else {
+            let full = connection.with_net(|net| {
+                if net.farewell != Farewell::No {
+                    return Err(WriteError::Gone);
+                }
+                make(&mut net.tx)?;
+                Ok(net.tx.len() >= FLUSH_AT)
+            });
+            if full.ok_or(WriteError::Gone)?? {
+                self.flush_quietly(connection);
+            }
         }
         self.schedule(connection);
         Ok(())

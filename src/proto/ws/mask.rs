@@ -7,15 +7,22 @@ const BLOCK: usize = 64;
 ///
 /// Blocks of a fixed number of bytes, which the compiler turns into vectors; as one number each they would not become such.
 pub(super) fn apply(data: &mut [u8], key: [u8; 4]) -> [u8; 4] {
-    let wide: [u8; BLOCK] = std::array::from_fn(|at| key[at % 4]);
     let len = data.len();
     let (blocks, rest) = data.as_chunks_mut::<BLOCK>();
-    for block in blocks {
-        for (byte, key) in block.iter_mut().zip(wide) {
-            *byte ^= key;
+    if !blocks.is_empty() {
+        let wide: [u8; BLOCK] = std::array::from_fn(|at| key[at % 4]);
+        for block in blocks {
+            for (byte, key) in block.iter_mut().zip(wide) {
+                *byte ^= key;
+            }
         }
     }
-    for (byte, key) in rest.iter_mut().zip(key.iter().cycle()) {
+    // Most messages are short.
+    let (words, rest) = rest.as_chunks_mut::<4>();
+    for word in words {
+        *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(key)).to_ne_bytes();
+    }
+    for (byte, key) in rest.iter_mut().zip(key) {
         *byte ^= key;
     }
     rotated(key, len)

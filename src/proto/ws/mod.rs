@@ -20,7 +20,7 @@ pub mod settings;
 mod utf8;
 
 pub use self::receiver::{CloseFrame, Event, Piece, Receiver};
-pub use self::sender::{SendError, Sender};
+pub use self::sender::{FrameBytes, FrameSink, SendError, Sender};
 
 /// Which end of the connection we are.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]

@@ -113,6 +113,12 @@ impl Receiver {
         event
     }
 
+    /// Whether [`poll`](Self::poll) has nothing to say without new bytes, if it has been given all that there were.
+    #[must_use]
+    pub fn is_between_frames(&self) -> bool {
+        matches!(self.state, State::Head)
+    }
+
     /// Whether a message has begun and not ended.
     #[must_use]
     pub fn is_in_message(&self) -> bool {

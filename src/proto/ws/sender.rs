@@ -1,8 +1,74 @@
 //! What is sent: messages and control frames in, bytes out.
 
 use super::deflate::Deflater;
-use super::frame::{Header, MOST_CONTROL, RSV1};
+use super::frame::{Header, MOST_CONTROL, MOST_HEADER, RSV1};
 use super::{CloseCode, Opcode, Side, mask};
+use crate::util::byte_queue::ByteQueue;
+
+/// Where frames go. What can give room gets them written into it, so that a payload is copied once.
+pub trait FrameSink {
+    /// Takes all of a frame.
+    fn put(&mut self, frame: FrameBytes<'_>);
+}
+
+/// The bytes of a frame, to be [filled](Self::fill) into where they go in as many pieces as that takes.
+#[derive(Debug)]
+pub struct FrameBytes<'a> {
+    head: [u8; MOST_HEADER],
+    /// How much of the head is left, up to `head_end`.
+    head_at: usize,
+    head_end: usize,
+    /// What is left of the payload.
+    payload: &'a [u8],
+    /// What it is to be masked with, turned to where `payload` begins.
+    key: Option<[u8; 4]>,
+}
+
+impl<'a> FrameBytes<'a> {
+    fn new(header: &Header, payload: &'a [u8]) -> Self {
+        let (head, head_end) = header.encode();
+        Self { head, head_at: 0, head_end, payload, key: header.mask }
+    }
+
+    /// Bytes that are left.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        self.head_end - self.head_at + self.payload.len()
+    }
+
+    /// Fills `place` with the next bytes.
+    ///
+    /// # Panics
+    /// When it is larger than what is [left](Self::left).
+    pub fn fill(&mut self, place: &mut [u8]) {
+        let of_head = place.len().min(self.head_end - self.head_at);
+        let (before, place) = place.split_at_mut(of_head);
+        before.copy_from_slice(&self.head[self.head_at..self.head_at + of_head]);
+        self.head_at += of_head;
+        let (next, rest) = self.payload.split_at(place.len());
+        place.copy_from_slice(next);
+        if let Some(key) = &mut self.key {
+            *key = mask::apply(place, *key);
+        }
+        self.payload = rest;
+    }
+}
+
+impl FrameSink for Vec<u8> {
+    fn put(&mut self, mut frame: FrameBytes<'_>) {
+        let at = self.len();
+        self.resize(at + frame.left(), 0);
+        frame.fill(&mut self[at..]);
+    }
+}
+
+impl FrameSink for ByteQueue {
+    fn put(&mut self, mut frame: FrameBytes<'_>) {
+        let len = frame.left();
+        frame.fill(self.room(len));
+        self.commit(len);
+    }
+}
 
 /// Why a frame cannot be sent. Nothing was.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -55,13 +121,13 @@ impl Sender {
         Self { side, in_message: false, closed: false, deflater }
     }
 
-    /// Appends one frame of a message to `out`: `payload`, compressed if that was negotiated.
+    /// Puts one frame of a message into `out`: `payload`, compressed if that was negotiated.
     ///
     /// The message begins with [`Opcode::Text`] or [`Opcode::Binary`], goes on with [`Opcode::Continuation`], and ends
     /// with the frame that is `fin`. Whether text is UTF-8 is the caller's to know.
     pub fn message(
         &mut self,
-        out: &mut Vec<u8>,
+        out: &mut dyn FrameSink,
         opcode: Opcode,
         fin: bool,
         payload: &[u8],
@@ -70,24 +136,23 @@ impl Sender {
         self.check_message(opcode)?;
         let begins = opcode != Opcode::Continuation;
         let mask = self.mask(key);
-        match &mut self.deflater {
-            Some(deflater) => {
-                let rsv = if begins { RSV1 } else { 0 };
-                let at = out.len();
-                deflater.deflate(payload, fin, out);
-                let len = (out.len() - at) as u64;
-                put_before(out, at, &Header { fin, rsv, opcode, mask, len });
-            }
-            None => put_frame(out, &Header { fin, rsv: 0, opcode, mask, len: payload.len() as u64 }, payload),
-        }
+        let mut compressed = Vec::new();
+        let (rsv, payload) = if let Some(deflater) = &mut self.deflater {
+            deflater.deflate(payload, fin, &mut compressed);
+            (if begins { RSV1 } else { 0 }, &compressed[..])
+        } else {
+            (0, payload)
+        };
+        let len = payload.len() as u64;
+        out.put(FrameBytes::new(&Header { fin, rsv, opcode, mask, len }, payload));
         self.in_message = !fin;
         Ok(())
     }
 
-    /// Appends a ping or pong to `out`, which may stand between the frames of a message.
+    /// Puts a ping or pong into `out`, which may stand between the frames of a message.
     pub fn control(
         &mut self,
-        out: &mut Vec<u8>,
+        out: &mut dyn FrameSink,
         opcode: Opcode,
         payload: &[u8],
         key: [u8; 4],
@@ -98,10 +163,10 @@ impl Sender {
         self.put_control(out, opcode, payload, key)
     }
 
-    /// Appends a close frame to `out`, the last frame there is. Without a code it is empty and `reason` is not sent.
+    /// Puts a close frame into `out`, the last frame there is. Without a code it is empty and `reason` is not sent.
     pub fn close(
         &mut self,
-        out: &mut Vec<u8>,
+        out: &mut dyn FrameSink,
         code: Option<CloseCode>,
         reason: &[u8],
         key: [u8; 4],
@@ -147,7 +212,7 @@ impl Sender {
 
     fn put_control(
         &mut self,
-        out: &mut Vec<u8>,
+        out: &mut dyn FrameSink,
         opcode: Opcode,
         payload: &[u8],
         key: [u8; 4],
@@ -159,7 +224,8 @@ impl Sender {
             return Err(SendError::TooLong);
         }
         let len = payload.len() as u64;
-        put_frame(out, &Header { fin: true, rsv: 0, opcode, mask: self.mask(key), len }, payload);
+        let header = Header { fin: true, rsv: 0, opcode, mask: self.mask(key), len };
+        out.put(FrameBytes::new(&header, payload));
         Ok(())
     }
 
@@ -168,26 +234,43 @@ impl Sender {
     }
 }
 
-/// Appends a head and its payload, masked if it says so.
-fn put_frame(out: &mut Vec<u8>, header: &Header, payload: &[u8]) {
-    let (head, len) = header.encode();
-    out.reserve(len + payload.len());
-    out.extend_from_slice(&head[..len]);
-    let at = out.len();
-    out.extend_from_slice(payload);
-    if let Some(key) = header.mask {
-        mask::apply(&mut out[at..], key);
-    }
-}
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
 
-/// Puts a head before the payload that begins at `at`, and masks that if the head says so.
-fn put_before(out: &mut Vec<u8>, at: usize, header: &Header) {
-    if let Some(key) = header.mask {
-        mask::apply(&mut out[at..], key);
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_frame_is_the_same_in_whatever_pieces_it_is_filled_in(
+            payload in prop::collection::vec(any::<u8>(), 0..300),
+            mask: Option<[u8; 4]>,
+            steps in prop::collection::vec(1_usize..40, 1..8),
+        ) {
+            let header = Header { fin: true, rsv: 0, opcode: Opcode::Binary, mask, len: payload.len() as u64 };
+            let (head, len) = header.encode();
+            let mut expected = head[..len].to_vec();
+            let key = mask.unwrap_or_default();
+            expected.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+
+            let mut frame = FrameBytes::new(&header, &payload);
+            prop_assert_eq!(frame.left(), expected.len());
+            let mut filled = Vec::new();
+            for step in steps.into_iter().cycle() {
+                let mut piece = vec![0; step.min(frame.left())];
+                frame.fill(&mut piece);
+                filled.extend(piece);
+                if frame.left() == 0 {
+                    break;
+                }
+            }
+            prop_assert_eq!(&filled, &expected);
+
+            let (mut vec, mut queue) = (vec![7], ByteQueue::default());
+            vec.put(FrameBytes::new(&header, &payload));
+            queue.put(FrameBytes::new(&header, &payload));
+            prop_assert_eq!(&vec[1..], &expected[..]);
+            prop_assert_eq!(&queue[..], &expected[..]);
+        }
     }
-    let (head, len) = header.encode();
-    let end = out.len();
-    out.resize(end + len, 0);
-    out.copy_within(at..end, at + len);
-    out[at..at + len].copy_from_slice(&head[..len]);
 }

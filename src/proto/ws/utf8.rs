@@ -22,6 +22,10 @@ impl Utf8 {
             piece = rest;
             self.complete(byte)?;
         }
+        // Most text is.
+        if piece.is_ascii() {
+            return Ok(());
+        }
         match simdutf8::compat::from_utf8(piece) {
             Ok(_) => Ok(()),
             Err(error) if error.error_len().is_some() => Err(NotUtf8),
