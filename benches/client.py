@@ -12,15 +12,13 @@ more slowly than the clients receive, so that its row is mostly about nghttpd.
 
 Needs cc, openssl, curl, nghttpd (nghttp2-server) and a release build; h2o is
 optional. --check judges the download by h2o's row if there is one.
-DEBIAN_LWS_ROOT is where Debian's libwebsockets 4.3.5 is unpacked; without it,
-it is fetched into target/debian-lws, as by run.sh, and its column is left out
-where that cannot be done. It asks for fewer small files: one after the other,
-each over a connection of its own, because it keeps none for the next.
+DEBIAN_LWS_ROOT is where Debian's libwebsockets 4.3.5 is unpacked: see prepare.sh,
+which fetches it otherwise.
+Upstream asks for fewer small files: one after the other, each over a connection
+of its own, because it keeps none for the next.
 """
 
 import argparse
-import os
-import pathlib
 import resource
 import shutil
 import socket
@@ -29,39 +27,12 @@ import subprocess
 import sys
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-REPO = HERE.parent
-TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", REPO / "target"))
-OUT = TARGET / "bench-client"
+import common
+
+OUT = common.TARGET / "bench-client"
 GIB = 1 << 30
 SMALL = 10000
 SMALL_OF_LWS = 500
-
-
-def compile_client(name, include, library):
-    directory = OUT / name
-    directory.mkdir(parents=True, exist_ok=True)
-    for link in ("libwebsockets.so", "libwebsockets.so.19"):
-        path = directory / link
-        path.unlink(missing_ok=True)
-        path.symlink_to(library)
-    program = directory / "bench-client"
-    subprocess.run(
-        ["cc", "-std=c99", "-O2", "-isystem", include, HERE / "c/bench-client.c", "-o", program,
-         f"-L{directory}", "-lwebsockets", f"-Wl,-rpath,{directory}"], check=True)
-    return program
-
-
-def upstream():
-    root = pathlib.Path(os.environ.get("DEBIAN_LWS_ROOT", TARGET / "debian-lws"))
-    if "DEBIAN_LWS_ROOT" not in os.environ:
-        fetch = 'cd "$1" && . scripts/packages.sh && . scripts/debian.sh && need_debian_lws "$2"'
-        subprocess.run(["bash", "-ec", fetch, "bash", REPO, root.resolve()], stdout=sys.stderr)
-    found = sorted(root.glob("usr/lib/*/libwebsockets.so.19*"))
-    if not found:
-        print("no upstream libwebsockets: see DEBIAN_LWS_ROOT", file=sys.stderr)
-        return None
-    return compile_client("lws", root / "usr/include", found[0].resolve())
 
 
 def site():
@@ -71,19 +42,8 @@ def site():
     (www / "small").write_bytes(b"hello world\n")
     with open(www / "large", "wb") as large:
         large.truncate(GIB)
-    key, certificate = OUT / "key.pem", OUT / "cert.pem"
-    if not certificate.exists():
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-             "-days", "365", "-subj", "/CN=localhost", "-keyout", key, "-out", certificate],
-            check=True, stderr=subprocess.DEVNULL)
+    key, certificate, _ = common.certificate(OUT)
     return www, key, certificate
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def start(command, port):
@@ -98,12 +58,12 @@ def start(command, port):
 
 
 def nghttpd(www, key, certificate):
-    port = free_port()
+    port = common.free_port()
     return start(["nghttpd", "-d", www, str(port), key, certificate, "-m", "100"], port)
 
 
 def h2o(www, key, certificate):
-    port, config = free_port(), OUT / "h2o.conf"
+    port, config = common.free_port(), OUT / "h2o.conf"
     config.write_text(f"""
 user: root
 num-threads: 1
@@ -133,9 +93,7 @@ def main():
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
 
-    clients = {"ferrows": compile_client("ferrows", REPO / "include", TARGET / "release/libwebsockets.so")}
-    if lws := upstream():
-        clients["lws"] = lws
+    clients = common.compiled("bench-client", OUT)
     place = site()
     servers = [nghttpd(*place)]
     if shutil.which("h2o"):

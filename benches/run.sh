@@ -11,21 +11,14 @@
 #   benches/run.sh --poll      bench-server with a poll() loop of its own
 #   benches/run.sh --instructions  only how many of them a request takes, here; other work on the machine does not matter
 #
-#   DEBIAN_LWS_ROOT   where Debian's libwebsockets-dev and libwebsockets19t64 are
-#                     unpacked (dpkg -x); otherwise they are fetched with apt-get
-#                     from Debian 13 into target/debian-lws, without installing
+#   DEBIAN_LWS_ROOT   where Debian's libwebsockets is unpacked: see prepare.sh
 #   SERVER_CORE, LOAD_CORE   cores to pin to (0 and 1)
 #
 # Needs cc, openssl, taskset, h2load (nghttp2-client) and python3. wrk and
 # valgrind are used where installed; a missing one leaves a row out.
 
-set -euo pipefail
+. "$(dirname "$0")/prepare.sh"
 
-here=$(cd "$(dirname "$0")" && pwd)
-repo=$(dirname "$here")
-. "$repo/scripts/packages.sh"
-. "$repo/scripts/debian.sh"
-target=${CARGO_TARGET_DIR:-$repo/target}
 out=$target/bench
 server_core=${SERVER_CORE:-0}
 load_core=${LOAD_CORE:-1}
@@ -42,9 +35,6 @@ for option in "$@"; do
 	*) sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; exit 2 ;;
 	esac
 done
-
-has() { command -v "$1" >/dev/null; }
-die() { echo "$*" >&2; exit 1; }
 
 for tool in cc openssl taskset h2load python3; do
 	has $tool || die "$tool is needed"
@@ -67,40 +57,17 @@ printf 'hello world\n' >"$out/www/small"
 head -c 100000 /dev/zero | tr '\0' x >"$out/www/file"
 cp "$out/www/file" "$out/www/big"
 cp "$out/www/file" "$out/www/whole"
-if [ ! -s "$out/both.pem" ]; then
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 365 \
-		-subj /CN=localhost -addext subjectAltName=DNS:localhost \
-		-keyout "$out/key.pem" -out "$out/cert.pem" 2>/dev/null
-	cat "$out/key.pem" "$out/cert.pem" >"$out/both.pem"
-fi
+certificate "$out"
 
 # --- the servers: bench-server with each library, nginx, h2o ----------------
 
-debian_lws() {
-	(need_debian_lws "$target/debian-lws") >&2 && echo "$target/debian-lws"
-}
-
-# compile NAME INCLUDE LIBRARY
-compile() {
-	mkdir -p "$out/$1"
-	ln -sfn "$3" "$out/$1/libwebsockets.so"
-	ln -sfn "$3" "$out/$1/libwebsockets.so.19"
-	cc -std=c99 -O2 -isystem "$2" "$here/c/bench-server.c" -o "$out/$1/bench-server" \
-		-L"$out/$1" -lwebsockets -Wl,-rpath,"$out/$1"
-}
-
 [ $build = 0 ] || (cd "$repo" && cargo build --release --quiet)
-compile ferrows "$repo/include" "$target/release/libwebsockets.so"
 servers=(ferrows)
-
 if [ $only_instructions = 1 ]; then
-	:
-elif root=${DEBIAN_LWS_ROOT:-$(debian_lws)} && [ -n "$root" ]; then
-	library=$(find "$root/usr/lib" -name 'libwebsockets.so.19*' | head -n 1)
-	compile lws "$root/usr/include" "$(realpath "$library")"
-	servers+=(lws)
+	compile_with bench-server "$out/ferrows" "$repo/include" "$target/release/libwebsockets.so"
 else
-	echo "no upstream libwebsockets: see DEBIAN_LWS_ROOT" >&2
+	compile bench-server "$out"
+	[ ! -x "$out/lws/bench-server" ] || servers+=(lws)
 fi
 ! has nginx || servers+=(nginx)
 ! has h2o || servers+=(h2o)
