@@ -28,6 +28,9 @@ use crate::util::slots::Id;
 /// Bytes read from one socket in one turn, before others get theirs.
 const READ_PER_TURN: usize = 512 * 1024;
 
+/// The same of a WebSocket: what has been read is still in the processor's cache when the program gets to see it.
+const READ_PER_TURN_WS: usize = 128 * 1024;
+
 /// Output waiting in memory above which nobody is asked to write more.
 pub const HIGH_WATER: usize = 256 * 1024;
 
@@ -217,6 +220,20 @@ impl Net {
         self.tls.is_some() && !self.close_notify
     }
 
+    /// Sends the concatenation of `parts` before anything is queued, if nothing is and they are sent as they are; how many bytes
+    /// have gone. What is wrong with the socket shows when the rest is flushed.
+    pub(super) fn send_at_once(&mut self, fd: BorrowedFd<'_>, parts: [&[u8]; 2], now: Usec) -> usize {
+        if self.tls.is_some() || !self.tx.is_empty() || self.blocked || self.dead {
+            return 0;
+        }
+        let mut socket = Socket { fd, blocked: false, moved: false };
+        let sent = io::Write::write_vectored(&mut socket, &parts.map(IoSlice::new)).unwrap_or(0);
+        if socket.moved {
+            self.moved_at = now;
+        }
+        sent
+    }
+
     /// Sends what it can; `false` when the socket failed.
     pub(super) fn flush(&mut self, fd: BorrowedFd<'_>, now: Usec) -> bool {
         self.blocked = false;
@@ -341,10 +358,12 @@ impl Context {
     /// Reads everything a readable connection has into its protocol, and finds out which protocol that is.
     /// `false`: it must be closed.
     pub(super) fn receive(&self, wsi: &Wsi) -> bool {
+        let is_ws = wsi.with_net(|net| net.is_ws()) == Some(true);
+        let most = if is_ws { READ_PER_TURN_WS } else { READ_PER_TURN };
         let mut buffer = self.take_buffer();
         let mut total = 0;
         let mut result = Read::Open;
-        while result == Read::Open && total < READ_PER_TURN && wsi.life() == Life::Open {
+        while result == Read::Open && total < most && wsi.life() == Life::Open {
             let got = wsi.with_fd(|fd| {
                 retry(|| rustix::net::recv(fd, &mut buffer[..], rustix::net::RecvFlags::empty()))
             });

@@ -1,10 +1,14 @@
 //! What a WebSocket sends: frames, into its connection's output or its stream's.
 
+use std::os::fd::BorrowedFd;
+
 use super::Stage;
 use super::drive::BACKLOG;
+use crate::engine::connection::Net;
 use crate::engine::context::Context;
 use crate::engine::drive::stream_io;
 use crate::engine::farewell::Farewell;
+use crate::engine::timer::Usec;
 use crate::engine::write::{FLUSH_AT, WriteError};
 use crate::engine::wsi::Wsi;
 use crate::proto::h2::{self, StreamIo};
@@ -25,6 +29,29 @@ pub struct Frame {
 impl From<SendError> for WriteError {
     fn from(error: SendError) -> Self {
         Self::Frame(error)
+    }
+}
+
+/// A frame of at least so many bytes need not wait for others to leave with it.
+const LONG: usize = 16 * 1024;
+
+/// A frame for the connection that is the WebSocket's own.
+struct IntoConnection<'a> {
+    net: &'a mut Net,
+    socket: BorrowedFd<'a>,
+    now: Usec,
+}
+
+impl FrameSink for IntoConnection<'_> {
+    fn put(&mut self, mut frame: FrameBytes<'_>) {
+        // A long one leaves from where it lies, as much of it as the socket takes.
+        if frame.left() >= LONG
+            && let Some(parts) = frame.as_is()
+        {
+            let sent = self.net.send_at_once(self.socket, parts, self.now);
+            frame.skip(sent);
+        }
+        self.net.tx.put(frame);
     }
 }
 
@@ -112,14 +139,17 @@ impl Context {
                 self.mark_ready(wsi);
             }
         } else {
-            let full = connection.with_net(|net| {
-                if net.farewell != Farewell::No {
-                    return Err(WriteError::Gone);
-                }
-                make(&mut net.tx)?;
-                Ok(net.tx.len() >= FLUSH_AT)
+            let now = self.now();
+            let full = connection.with_fd(|fd| {
+                connection.with_net(|net| {
+                    if net.farewell != Farewell::No {
+                        return Err(WriteError::Gone);
+                    }
+                    make(&mut IntoConnection { net, socket: fd, now })?;
+                    Ok(net.tx.len() >= FLUSH_AT)
+                })
             });
-            if full.ok_or(WriteError::Gone)?? {
+            if full.flatten().ok_or(WriteError::Gone)?? {
                 self.flush_quietly(connection);
             }
         }

@@ -36,6 +36,23 @@ impl<'a> FrameBytes<'a> {
         self.head_end - self.head_at + self.payload.len()
     }
 
+    /// The bytes that are left, where they lie; `None` for a payload that is to be masked.
+    #[must_use]
+    pub fn as_is(&self) -> Option<[&[u8]; 2]> {
+        self.key.is_none().then(|| [&self.head[self.head_at..self.head_end], self.payload])
+    }
+
+    /// Passes over the next `len` bytes of what [`as_is`](Self::as_is) has shown.
+    ///
+    /// # Panics
+    /// When it was not shown, or there are not so many.
+    pub fn skip(&mut self, len: usize) {
+        assert!(self.key.is_none(), "what is to be masked cannot be passed over");
+        let of_head = len.min(self.head_end - self.head_at);
+        self.head_at += of_head;
+        self.payload = &self.payload[len - of_head..];
+    }
+
     /// Fills `place` with the next bytes.
     ///
     /// # Panics
@@ -265,6 +282,17 @@ mod tests {
                 }
             }
             prop_assert_eq!(&filled, &expected);
+
+            for skipped in [1, len, len + payload.len() / 2, expected.len()] {
+                let mut frame = FrameBytes::new(&header, &payload);
+                prop_assert_eq!(frame.as_is().map(|parts| parts.concat()), mask.is_none().then(|| expected.clone()));
+                if mask.is_none() {
+                    frame.skip(skipped);
+                    let mut rest = Vec::new();
+                    rest.put(frame);
+                    prop_assert_eq!(&rest, &expected[skipped..]);
+                }
+            }
 
             let (mut vec, mut queue) = (vec![7], ByteQueue::default());
             vec.put(FrameBytes::new(&header, &payload));
