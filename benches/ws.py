@@ -55,6 +55,7 @@ class Row:
 
     def __init__(self, over, size, connections, streams=0, in_flight=1, deflate=False, broadcast=False):
         self.over, self.size, self.deflate = over, size, deflate
+        self.sockets = connections * max(streams, 1)
         self.broadcast, self.in_megabytes = broadcast, size > 10_000
         shown = f"{size} B" if size < 1000 else f"{size // 1000} kB" if size < MB else f"{size // MB} MB"
         where = f"{connections} × {streams} streams" if streams else str(connections)
@@ -99,11 +100,11 @@ ROWS = [
     Row("h2", 100, 250, streams=20, broadcast=True),
 ]
 
-# Name, over what, connections, streams of each.
 IDLE = [
-    ("idle, plain", "plain", 2000, 0),
-    ("idle, TLS", "TLS", 1000, 0),
-    ("idle, stream of h2", "h2", 100, 20),
+    ("idle, plain", Row("plain", 16, 2000)),
+    ("idle, TLS", Row("TLS", 16, 1000)),
+    ("idle, stream of h2", Row("h2", 16, 100, streams=20)),
+    ("idle, plain, deflate", Row("plain", 16, 400, deflate=True)),
 ]
 
 INSTRUCTIONS = [
@@ -238,22 +239,19 @@ class Bench:
         self.busy = {key: statistics.median(values) for key, values in busy.items()}
         self.result |= dict.fromkeys(failed, "fails")
 
-    def idle(self, name, server, over, connections, streams):
+    def idle(self, name, server, row):
         """KiB that a WebSocket takes while it idles, after one message went both ways."""
-        if self.options.quick:
-            connections //= 4
-        options = [*OVER[over][1], "--streams", streams]
         # What each WebSocket's buffer has, where there is one.
-        listener = Server(f"{server}-idle", self.programs[server], [*OVER[over][0], "--rx", "4096"])
+        listener = Server(f"{server}-idle", self.programs[server], [*row.server, "--rx", "4096"])
         try:
-            exchange(listener, Row(over, 16, 10, streams), "--count", 1000)
+            exchange(listener, row, "--connections", 10, "--count", 1000)
             before = listener.resident_kib()
-            holder = load(listener, [*options, "--connections", connections, "--idle"], stdin=subprocess.PIPE)
+            holder = load(listener, [*row.load, "--idle"], stdin=subprocess.PIPE)
             ready = holder.stdout.readline()
             after = listener.resident_kib()
             holder.stdin.close()
             good = holder.wait(PATIENCE) == 0 and ready
-            self.result[name, server] = (after - before) / (connections * max(streams, 1)) if good else "fails"
+            self.result[name, server] = (after - before) / row.sockets if good else "fails"
         finally:
             listener.stop()
 
@@ -353,11 +351,11 @@ def main():
     print(f"load average before the run: {os.getloadavg()[0]:.1f} (anything else that runs distorts the figures)\n")
     try:
         bench.rates(rows)
-        for name, over, *number_of in IDLE:
+        for name, row in IDLE:
             if wanted(name) and not options.instructions:
                 lines.append((name, "KiB"))
-                for server in filter(Row(over, 16, 1).has, bench.programs):
-                    bench.idle(name, server, over, *number_of)
+                for server in filter(row.has, bench.programs):
+                    bench.idle(name, server, row)
         for name, row in INSTRUCTIONS:
             if wanted(name) and shutil.which("valgrind"):
                 lines.append((name, "/msg"))
