@@ -224,6 +224,9 @@ static int loop_turn(struct loop *loop, struct lws_context *context)
 	/* lws runs its due timers here and tells how long we may sleep. */
 	int timeout_ms = lws_service_adjust_timeout(context, 60000, 0);
 
+	/* They may have closed something. */
+	loop_compact(loop);
+
 	if (poll(loop->row, (nfds_t)loop->rows, timeout_ms) < 0)
 		return errno == EINTR ? 0 : -1;
 

@@ -166,7 +166,7 @@ impl Context {
             return 0;
         }
         let limit = if timeout_ms < 0 { i32::MAX } else { timeout_ms };
-        let next = self.timers.next();
+        let next = self.next_timer();
         if next == NEVER {
             return limit;
         }

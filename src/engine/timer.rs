@@ -285,6 +285,24 @@ impl Context {
         }
     }
 
+    /// When something is due next. What was noted of wsi that have nothing due any more is struck off first, so that no loop
+    /// wakes up for it; of those that have, a deadline that was put off is found out when it is due.
+    pub(super) fn next_timer(&self) -> Usec {
+        loop {
+            let earliest = self.timers.heap.borrow().peek().copied();
+            let Some(Reverse((at, id))) = earliest else { break };
+            let armed = self.wsi(id).filter(|wsi| wsi.deadlines.armed.get() == at);
+            if armed.is_some_and(|wsi| wsi.deadlines.next() != NEVER) {
+                break;
+            }
+            self.timers.heap.borrow_mut().pop();
+            if let Some(wsi) = armed {
+                wsi.deadlines.armed.set(NEVER);
+            }
+        }
+        self.timers.next()
+    }
+
     /// Runs everything due: the program's scheduled functions, then the wsi's deadlines.
     pub fn run_timers(&self) {
         let now = now();

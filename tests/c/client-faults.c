@@ -25,7 +25,7 @@ struct request {
 	struct lws *wsi;		/* as the callbacks say */
 	struct lws *seat;		/* *pwsi */
 	int null, error, established, completed, closed, bound;
-	int noread, late, pull, pulling, struck, socket, measured, authorized;
+	int noread, late, pull, pulling, struck, socket, measured, authorized, again;
 	long to_send;
 	lws_retry_bo_t policy;
 	unsigned long long received;
@@ -107,6 +107,25 @@ static void print_measured(struct request *request)
 	lws_conmon_release(&c);
 	if (c.dns_results_copy)
 		violation("%d: lws_conmon_release left addresses", request->id);
+}
+
+static void never(lws_sorted_usec_list_t *sul)
+{
+	(void)sul;
+}
+
+/* When it would be made again, as the answer and the policy have it: "N AGAIN result seconds". */
+static void print_again(struct request *request)
+{
+	lws_sorted_usec_list_t sul;
+	uint16_t tries = 0;
+	int result;
+
+	memset(&sul, 0, sizeof(sul));
+	result = lws_retry_sul_schedule_retry_wsi(request->wsi, &sul, never, &tries);
+	printf("%d AGAIN %d %d\n", request->id, result,
+	       (int)((sul.us - lws_now_usecs() + LWS_US_PER_SEC / 2) / LWS_US_PER_SEC));
+	lws_sul_cancel(&sul);
 }
 
 static int read_some(struct lws *wsi)
@@ -228,6 +247,8 @@ static int serve(struct lws *wsi, struct request *request, enum lws_callback_rea
 	case LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP:
 		if (request->measured)
 			print_measured(request);
+		if (request->again)
+			print_again(request);
 		return 0;
 	case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
 		return append_headers(wsi, request, in, len);
@@ -345,7 +366,8 @@ static void decode(char *value)
  * KEY=VALUE: id, port, address, host, path, method, alpn, iface, origin, priority, keep (warm, seconds), body (bytes to send),
  * flags=A,B, credit, ping and hangup (of a policy, seconds), vhost=default, mode=noread, late (nothing of the body is written
  * when it is first asked for), pull (of what comes by itself the first is taken, the rest is read when no callback is on the
- * stack), socket (its options are printed), measured (lws_conmon is) or authorized (credentials are sent), strike=ACTION@REASON;
+ * stack), socket (its options are printed), measured (lws_conmon is), authorized (credentials are sent) or again (when the request
+ * would be made again is printed), strike=ACTION@REASON;
  * what strike=connect@... asks for comes last, as then=KEY=VALUE;KEY=VALUE... In values %20, %0d and %0a are decoded.
  */
 static void make_request(char *line)
@@ -413,6 +435,7 @@ static void make_request(char *line)
 			request->socket = !strcmp(value, "socket");
 			request->measured = !strcmp(value, "measured");
 			request->authorized = !strcmp(value, "authorized");
+			request->again = !strcmp(value, "again");
 		}
 		else if (!strcmp(word, "strike"))
 			sscanf(value, "%23[^@]@%23s", request->strike, request->at);

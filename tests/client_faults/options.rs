@@ -449,3 +449,20 @@ fn silent_servers_are_asked_and_given_up() {
         client.settle_and_finish();
     }
 }
+
+/// `lws_retry_sul_schedule_retry_wsi()` of a client: by the policy, unless its server asks for more patience.
+#[test]
+fn the_server_says_when_to_ask_again() {
+    let mut client = start(&[]);
+    for (id, (more, expected)) in
+        [("", "AGAIN 0 1"), ("retry-after: 120\r\n", "AGAIN 0 120"), ("retry-after: 0\r\n", "AGAIN 0 1")]
+            .into_iter()
+            .enumerate()
+    {
+        let answer = format!("HTTP/1.1 503 Busy\r\n{more}content-length: 5\r\n\r\nhello");
+        client.get(id, answers(answer, Then::Wait), "mode=again");
+        client.expect(id, more, Whole(5));
+        assert!(client.told(id).iter().any(|line| line == expected), "{more:?}: {:#?}", client.told(id));
+    }
+    client.settle_and_finish();
+}

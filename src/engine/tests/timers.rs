@@ -35,6 +35,26 @@ fn an_idle_context_does_not_spin() {
 }
 
 #[test]
+fn what_has_ended_is_not_waited_for() {
+    let fixture = Fixture::new();
+    let mut client = fixture.connect();
+    client.get(&fixture);
+    drop(client);
+    fixture.until("the end", || fixture.program.count(Reason::WsiDestroy) == 1);
+    assert_eq!(fixture.cx.adjust_timeout(60_000), 60_000);
+    // Nor is a deadline of what goes on, once it has none.
+    let _client = request_unanswered(&fixture);
+    let wsi = fixture.connection();
+    fixture.cx.set_timer(wsi, Some(10_000));
+    assert!(fixture.cx.adjust_timeout(60_000) <= 10);
+    fixture.cx.set_timer(wsi, None);
+    fixture.cx.set_timeout(wsi, Timeout::None, 0);
+    assert_eq!(fixture.cx.adjust_timeout(60_000), 60_000);
+    fixture.cx.set_timer(wsi, Some(20_000));
+    assert!((11..=20).contains(&fixture.cx.adjust_timeout(60_000)));
+}
+
+#[test]
 fn waiting_is_rounded_up_to_whole_milliseconds() {
     let fixture = Fixture::new();
     let _client = request_unanswered(&fixture);
