@@ -694,6 +694,8 @@ fn memcheck_finds_nothing() {
             .args(["--ca", &Examples::built().certificate()])
             .args(more)
             .start();
+        // Valgrind takes a hundred times as long.
+        within(10 * DEADLINE, || client.has_ended().then_some(()));
         let status = client.wait();
         assert_eq!(status.code(), Some(i32::from(!success)), "{}", client.transcript());
         let clean = !client.stderr().iter().any(|line| line.starts_with("=="));
