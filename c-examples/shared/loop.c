@@ -36,6 +36,7 @@
 struct loop {
 	struct lws_pollfd row[TABLE_ROWS];
 	int rows;
+	int descriptors;		/* rows that have not been removed */
 	int row_of[FD_LIMIT];		/* plus 1; 0 is "none" */
 	int stop;
 };
@@ -60,6 +61,7 @@ static int loop_add(struct loop *loop, int fd, short events)
 	row->events = events;
 	row->revents = 0;
 	loop->row_of[fd] = ++loop->rows;
+	loop->descriptors++;
 
 	return 0;
 }
@@ -72,6 +74,7 @@ static int loop_remove(struct loop *loop, int fd)
 		return 1;
 
 	loop->row_of[fd] = 0;
+	loop->descriptors--;
 	row->fd = -1;
 	row->revents = 0;
 
@@ -211,8 +214,8 @@ static void signals_handle(struct loop *loop, const struct lws_context *context)
 		}
 
 		loop_statistics(context, statistics, sizeof(statistics));
-		printf("descriptors: %d\nstatistics: %s\n", loop->rows,
-		       statistics);
+		printf("descriptors: %d\nstatistics: %s\n",
+		       loop->descriptors, statistics);
 	}
 }
 
@@ -315,11 +318,9 @@ int loop_run(struct lws_context *context, const int *finished)
 
 int loop_end(void)
 {
-	int left;
-
 	/* What lws added it has removed: only our own pipe is left. */
-	loop_compact(&the_loop);
-	left = the_loop.rows - 1;
+	int left = the_loop.descriptors - 1;
+
 	if (left)
 		fprintf(stderr, "%d descriptors left behind\n", left);
 	close(signal_pipe[0]);
