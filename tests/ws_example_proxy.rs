@@ -18,6 +18,9 @@ use common::ws_peer::{
 };
 use common::{free_ports, h1, h2, tls, until};
 
+/// Less than it takes to give up a WebSocket whose CLOSE is not answered.
+const SETTLING: Duration = Duration::from_secs(4);
+
 const PROXY: &str = "minimal-ws-proxy";
 const PROTOCOL: &str = "lws-minimal-proxy";
 
@@ -31,7 +34,7 @@ fn on_every_loop(upstream: u16, mut pairs: impl FnMut(&CountingServer)) {
     for kind in LOOPS {
         let proxy = start(kind, &format!("ws://localhost:{upstream}/"), &[]);
         pairs(&proxy);
-        proxy.expect_idle();
+        proxy.expect_idle_within(SETTLING);
         let complaints = proxy.stop();
         assert!(complaints.is_empty(), "{complaints:#?}");
     }
@@ -86,7 +89,7 @@ fn in_the_clear_and_over_http2() {
         let other = Tunnel::open(http, 1, PROTOCOL);
         joined(&upstream, 2);
         chats(one, other);
-        upstream.expect_idle();
+        upstream.expect_idle_within(SETTLING);
     });
     upstream.stop();
 }
@@ -105,8 +108,8 @@ fn over_tls() {
         let other = Tunnel::open(h2::Client::start(stream, &[]), 1, PROTOCOL);
         joined(&upstream, 2);
         chats(one, other);
-        upstream.expect_idle();
-        proxy.expect_idle();
+        upstream.expect_idle_within(SETTLING);
+        proxy.expect_idle_within(SETTLING);
         let complaints = proxy.stop();
         assert!(complaints.is_empty(), "{complaints:#?}");
     }
@@ -167,7 +170,7 @@ fn to_python_websockets() {
         assert_eq!(client.next(), ws::Frame::new(FIN | CLOSE, close(4000, "enough")));
         client.send(FIN | CLOSE, close(4000, "enough"));
         client.ends();
-        proxy.expect_idle();
+        proxy.expect_idle_within(SETTLING);
         let complaints = proxy.stop();
         assert!(complaints.is_empty(), "{complaints:#?}");
     }
@@ -321,7 +324,7 @@ fn upstream_is_down() {
         assert_eq!(client.next().close_code(), Some(1011));
         client.send(FIN | CLOSE, close(1011, ""));
         client.ends();
-        proxy.expect_idle();
+        proxy.expect_idle_within(SETTLING);
         let complaints = proxy.stop();
         assert_eq!(complaints.len(), 1, "{complaints:#?}");
         assert!(complaints[0].starts_with("upstream: conn fail: 111"), "{complaints:#?}");
@@ -346,7 +349,7 @@ fn upstream_is_late() {
         assert_eq!(client.text(), "early");
         client.close();
         assert_eq!(got(&told), Some(close(1000, "bye")));
-        proxy.expect_idle();
+        proxy.expect_idle_within(SETTLING);
         let complaints = proxy.stop();
         assert!(complaints.is_empty(), "{complaints:#?}");
     }
@@ -362,7 +365,7 @@ fn a_client_goes_before_upstream_is_there() {
             let mut client = near(proxy);
             client.say("hello");
             client.close();
-            proxy.expect_idle();
+            proxy.expect_idle_within(SETTLING);
 
             let mut client = near(proxy);
             client.send(TEXT, "half");

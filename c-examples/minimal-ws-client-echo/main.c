@@ -2,7 +2,8 @@
  * minimal-ws-client-echo
  *
  * Sends back to the server what comes from it, messages of any length, piece by
- * piece, and reads no more than the server takes back.
+ * piece, and reads no more than the server takes back. It offers the server to
+ * compress messages (permessage-deflate).
  *
  *   build/minimal-ws-server-pmd-bulk -p 7681    # sends a large message, wants it back
  *   build/minimal-ws-client-echo -p 7681 -n --protocol lws-minimal-pmd-bulk
@@ -81,7 +82,7 @@ int main(int argc, const char **argv)
 	if (program_init(&info, argc, argv))
 		return 1;
 	info.protocols = protocols;
-	info.extensions = program_deflate;
+	info.extensions = program_deflate;	/* it is offered */
 	ws_client_options(&client, &info, "lws-minimal-client-echo", argc, argv);
 	only_one = lws_cmdline_option(argc, argv, "-o") != NULL;
 	client.outcome.failed = only_one;

@@ -41,7 +41,6 @@ static int interval_ms, without_payload, wanted, pongs;
 /* One for each connection, zeroed: the callback gets it as `user`. */
 struct session {
 	int due;			/* a PING is to be sent */
-	lws_usec_t sent_at;		/* the last was */
 };
 
 /* The timer goes off once: it is wound up each time. */
@@ -52,35 +51,35 @@ static void wind_up(struct lws *wsi)
 				    (lws_usec_t)interval_ms * LWS_US_PER_MS);
 }
 
-/* A PING has a payload of 125 bytes at most, and its PONG has the same. */
+/* A PING has a payload of 125 bytes at most, and its PONG has the same: here the
+ * time at which it was sent. */
 static int send_ping(struct lws *wsi, struct session *session)
 {
 	unsigned char buf[LWS_PRE + 125];
-	size_t len = 0;
+	lws_usec_t now = lws_now_usecs();
+	size_t len = without_payload ? 0 : sizeof(now);
 
 	if (!session->due)
 		return 0;
 	session->due = 0;
-	session->sent_at = lws_now_usecs();
-	if (!without_payload) {
-		len = sizeof(session->sent_at);
-		memcpy(buf + LWS_PRE, &session->sent_at, len);
-	}
+	memcpy(buf + LWS_PRE, &now, len);
 
 	return lws_write(wsi, buf + LWS_PRE, len, LWS_WRITE_PING) < (int)len ?
 								-1 : 0;
 }
 
 /* The answers to lws's own PINGs come here, too. Nonzero when that is enough. */
-static int note_pong(const struct session *session, const void *in, size_t len)
+static int note_pong(const void *in, size_t len)
 {
-	lws_usec_t taken = lws_now_usecs() - session->sent_at;
+	lws_usec_t sent_at;
 
-	if (len == sizeof(session->sent_at) &&
-	    !memcmp(in, &session->sent_at, len))
-		printf("PONG after %lld us\n", (long long)taken);
-	else
+	if (len == sizeof(sent_at)) {
+		memcpy(&sent_at, in, len);
+		printf("PONG after %lld us\n",
+		       (long long)(lws_now_usecs() - sent_at));
+	} else {
 		printf("PONG of %lu bytes\n", (unsigned long)len);
+	}
 
 	return ++pongs == wanted;
 }
@@ -110,7 +109,7 @@ static int callback_ping(struct lws *wsi, enum lws_callback_reasons reason,
 		return send_ping(wsi, session);
 
 	case LWS_CALLBACK_CLIENT_RECEIVE_PONG:
-		if (note_pong(session, in, len))
+		if (note_pong(in, len))
 			return ws_client_close(wsi);
 		break;
 
