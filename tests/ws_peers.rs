@@ -8,7 +8,7 @@ mod common;
 
 use std::fmt::Write as _;
 
-use common::peers::{installed, on_free_port, peer};
+use common::peers::{on_free_port, peer};
 use common::ws_echo::EchoServer;
 use common::{Program, Running, Scratch, compile, debian, library, tls};
 use rustix::process::Signal;
@@ -310,22 +310,12 @@ fn test_server_of_debian() {
 // A program that was built for lws, with our library
 // ---------------------------------------------------------------------------------------------
 
-/// Debian 13's mosquitto, run by that release's loader: its listeners for WebSockets are the library's.
+/// Debian 13's mosquitto: its listeners for WebSockets are the library's.
 fn mosquitto(place: &Scratch, port: u16, more: &str) -> Running {
-    let debian = installed("debian-mosquitto");
-    let libraries = debian::libraries_below(&debian);
-    let loader = std::fs::read_dir(&libraries)
-        .expect("its libraries")
-        .map(|entry| entry.expect("directory entry").path())
-        .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ld-linux")))
-        .expect("the loader of Debian 13");
     let mut settings = format!("user root\nlistener {port} 127.0.0.1\nprotocol websockets\n");
     settings += "allow_anonymous true\nlog_dest stdout\nlog_type all\nwebsockets_log_level 7\n";
     writeln!(settings, "http_dir {}\n{more}", place.path().display()).expect("a string takes it");
-    let path = format!("{}:{}", library().dir.display(), libraries.display());
-    Program::independent(loader)
-        .args(["--library-path", &path])
-        .arg(debian.join("usr/sbin/mosquitto"))
+    debian::program_on_13(&debian::root_of_13().join("usr/sbin/mosquitto"))
         .arg("-c")
         .arg(place.file("mosquitto.conf", settings))
         .start()

@@ -13,6 +13,7 @@ use super::event_loop::interest;
 use super::reason::Reason;
 use super::timer::{self, NEVER, Timeout, Usec};
 use super::wsi::{Life, Role, Wsi};
+use crate::util::cancel;
 use crate::util::slots::Id;
 
 /// `POLLERR`, `POLLHUP` and `POLLNVAL`: the loop tells them unasked.
@@ -241,7 +242,7 @@ impl Context {
             .map(|(_, fd, want)| PollFd::new(fd, PollFlags::from_bits_retain(u16::from(*want))))
             .collect();
         let timeout = Timespec::try_from(Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0))).ok();
-        if rustix::event::poll(&mut fds, timeout.as_ref()).is_err() {
+        if cancel::let_through(|| rustix::event::poll(&mut fds, timeout.as_ref())).is_err() {
             return Vec::new();
         }
         let revents: Vec<u16> = fds.iter().map(|fd| fd.revents().bits()).collect();

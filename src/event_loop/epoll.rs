@@ -9,6 +9,7 @@ use crate::engine::context::Context;
 use crate::engine::event_loop::{Admit, EventLoop, Refused, interest};
 use crate::engine::service::Serviced;
 use crate::engine::wsi::Wsi;
+use crate::util::cancel;
 
 /// Events taken from the kernel at a time.
 const BATCH: usize = 64;
@@ -67,7 +68,8 @@ impl EventLoop for Epoll {
     fn run(&self, cx: &Context, timeout_ms: i32) -> Option<i32> {
         let mut events = Vec::with_capacity(BATCH);
         let timeout = Timespec::try_from(Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0))).ok();
-        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
+        let room = rustix::buffer::spare_capacity(&mut events);
+        match cancel::let_through(|| epoll::wait(&self.epoll, room, timeout.as_ref())) {
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => return Some(0),
             Err(error) => {

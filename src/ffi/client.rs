@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int};
 use std::ptr::{null_mut, slice_from_raw_parts_mut};
 use std::rc::Rc;
 
-use super::guard::guard;
+use super::guard::{guard, guard_whole};
 use super::handle::{Held, context, text, vhost, wsi, wsi_cx, wsi_ptr};
 use super::retry::policy;
 use super::types::lws_client_connect_ssl_connection_flags as flag;
@@ -89,7 +89,7 @@ const TYPE_OF_SERVICE: [(flag, u8); 4] = [
 /// `ccinfo` is NULL or zeroed and then filled as its fields say. Service thread only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_client_connect_via_info(ccinfo: *const lws_client_connect_info) -> *mut lws {
-    guard(null_mut(), || {
+    guard_whole(null_mut(), || {
         // SAFETY: the caller's promise.
         let Some(ccinfo) = (unsafe { ccinfo.as_ref() }) else { return null_mut() };
         let seat = |wsi: Option<&Wsi>| {

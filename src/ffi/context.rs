@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::clock::LIBRARY_VERSION;
 use super::config::{context_config, vhost_config};
-use super::guard::guard;
+use super::guard::{guard, guard_whole};
 use super::handle::{c_context, context, context_begins, context_ends, context_ptr};
 use super::types::*;
 use crate::engine::context::{Context, CreateError, Ending};
@@ -30,7 +30,7 @@ use crate::event_loop::ops_table::OpsTable;
 /// `info` is NULL or points to a structure as described.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_create_context(info: *const lws_context_creation_info) -> *mut lws_context {
-    guard(null_mut(), || {
+    guard_whole(null_mut(), || {
         // SAFETY: the caller's promise.
         let Some(info) = (unsafe { info.as_ref() }) else { return null_mut() };
         // SAFETY: the caller's promise.
@@ -215,7 +215,7 @@ fn raise_fd_limit(limit: u64) -> Result<(), CreateError> {
 /// `context` is NULL or a context that has not been destroyed. Service thread only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_context_destroy(context: *mut lws_context) {
-    guard((), || {
+    guard_whole((), || {
         // SAFETY: the caller's promise.
         if let Some(cx) = unsafe { self::context(context) } {
             cx.destroy();

@@ -2,7 +2,7 @@
 
 use std::ffi::c_int;
 
-use super::guard::guard;
+use super::guard::{guard, guard_whole};
 use super::handle::{context, wsi_cx, wsi_ptr};
 use super::types::*;
 use crate::engine::context::Context;
@@ -19,7 +19,7 @@ use crate::engine::service::Serviced;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_service(context: *mut lws_context, timeout_ms: c_int) -> c_int {
     // SAFETY: the caller's promise.
-    guard(-1, || unsafe { self::context(context) }.map_or(-1, |cx| cx.service(timeout_ms)))
+    guard_whole(-1, || unsafe { self::context(context) }.map_or(-1, |cx| cx.service(timeout_ms)))
 }
 
 /// `lws_service()` for one service thread; there is thread 0 only, and -1 for any other.
@@ -45,7 +45,7 @@ pub unsafe extern "C" fn lws_service_tsi(context: *mut lws_context, timeout_ms: 
 /// it is during the call, though what it holds may be changed by the event loop's operations. Service thread only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_service_fd(context: *mut lws_context, pollfd: *mut lws_pollfd) -> c_int {
-    guard(-1, || {
+    guard_whole(-1, || {
         // SAFETY: the caller's promise.
         let Some(cx) = (unsafe { self::context(context) }) else { return -1 };
         if pollfd.is_null() {
@@ -98,7 +98,7 @@ pub unsafe extern "C" fn lws_service_adjust_timeout(
     timeout_ms: c_int,
     tsi: c_int,
 ) -> c_int {
-    guard(1, || {
+    guard_whole(1, || {
         // SAFETY: the caller's promise.
         match unsafe { self::context(context) } {
             Some(cx) if tsi == 0 => cx.adjust_timeout(timeout_ms),
@@ -113,7 +113,7 @@ pub unsafe extern "C" fn lws_service_adjust_timeout(
 /// `context` is NULL or a context that has not been destroyed. Service thread only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn _lws_plat_service_forced_tsi(context: *mut lws_context, tsi: c_int) -> c_int {
-    guard(-1, || {
+    guard_whole(-1, || {
         // SAFETY: the caller's promise.
         match unsafe { self::context(context) } {
             Some(cx) if tsi == 0 => {

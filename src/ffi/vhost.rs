@@ -5,7 +5,7 @@ use std::ptr::{null, null_mut};
 use std::rc::Rc;
 
 use super::config::vhost_config;
-use super::guard::guard;
+use super::guard::{guard, guard_whole};
 use super::handle::{c_vhost, context, text, vhost, vhost_ptr, wsi, wsi_cx};
 use super::types::*;
 use crate::engine::vhost::Vhost;
@@ -26,7 +26,7 @@ pub unsafe extern "C" fn lws_create_vhost(
     context: *mut lws_context,
     info: *const lws_context_creation_info,
 ) -> *mut lws_vhost {
-    guard(null_mut(), || {
+    guard_whole(null_mut(), || {
         // SAFETY: the caller's promise.
         let (Some(cx), Some(info)) = (unsafe { self::context(context) }, unsafe { info.as_ref() }) else {
             return null_mut();
@@ -54,7 +54,7 @@ pub unsafe extern "C" fn lws_create_vhost(
 /// `vh` is NULL or a vhost of a live context. Service thread only; allowed in callbacks, also of the vhost itself.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lws_vhost_destroy(vh: *mut lws_vhost) {
-    guard((), || {
+    guard_whole((), || {
         // SAFETY: the caller's promise.
         if let Some(vhost) = unsafe { vhost(vh) }
             && let Some(cx) = c_vhost(&vhost).context.upgrade()

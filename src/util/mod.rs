@@ -2,6 +2,7 @@
 
 pub mod blocks;
 pub mod byte_queue;
+pub mod cancel;
 #[cfg(test)]
 pub(crate) mod counting;
 pub mod dll2;

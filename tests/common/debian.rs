@@ -1,19 +1,15 @@
-//! Debian 13's libwebsockets 4.3.5, unpacked beside the system: what ours is measured by. `./scripts/test` fetches it.
+//! What there is of Debian 13, unpacked beside the system: libwebsockets 4.3.5, which ours is measured by, and mosquitto with
+//! all that it takes to run a program as there. `./scripts/test` fetches them.
 
 use std::path::{Path, PathBuf};
 
-use super::tmp;
+use super::library::library;
+use super::peers::installed;
+use super::process::Program;
 
 /// Where its packages are unpacked: what `DEBIAN_LWS_ROOT` says, else below the target directory.
 pub(crate) fn lws_root() -> PathBuf {
-    let fetched = || tmp().parent().expect("target directory").join("debian-lws");
-    let root = std::env::var_os("DEBIAN_LWS_ROOT").map_or_else(fetched, PathBuf::from);
-    assert!(
-        root.join("usr").is_dir(),
-        "Debian's libwebsockets is not unpacked in {}: run ./scripts/test",
-        root.display()
-    );
-    root
+    std::env::var_os("DEBIAN_LWS_ROOT").map_or_else(|| installed("debian-lws"), PathBuf::from)
 }
 
 /// The directory of its `libwebsockets.so.19`.
@@ -34,4 +30,21 @@ pub(crate) fn libraries_below(root: &Path) -> PathBuf {
         .into_iter()
         .find(|directory| directory.is_dir())
         .unwrap_or_else(|| panic!("no libraries below {}", root.display()))
+}
+
+/// Where mosquitto, the C library and others are unpacked.
+pub(crate) fn root_of_13() -> PathBuf {
+    installed("debian-mosquitto")
+}
+
+/// A program that runs with the library under test and, beside it, the libraries of Debian 13.
+pub(crate) fn program_on_13(program: &Path) -> Program {
+    let libraries = libraries_below(&root_of_13());
+    let loader = std::fs::read_dir(&libraries)
+        .expect("the libraries")
+        .map(|entry| entry.expect("directory entry").path())
+        .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ld-linux")))
+        .expect("the loader");
+    let path = format!("{}:{}", library().dir.display(), libraries.display());
+    Program::independent(loader).args(["--library-path", &path]).arg(program)
 }
