@@ -7,8 +7,10 @@
 mod common;
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use common::peers::{on_free_port, peer};
+use common::wait::within;
 use common::ws_echo::EchoServer;
 use common::{Program, Running, Scratch, compile, debian, library, tls};
 use rustix::process::Signal;
@@ -19,9 +21,7 @@ use rustix::process::Signal;
 
 /// A program that waits for a line of stderr.
 fn wait_stderr(program: &Running, what: &str, is_it: impl Fn(&str) -> bool) {
-    let said = common::wait::within(common::DEADLINE, || {
-        program.stderr().iter().any(|line| is_it(line)).then_some(())
-    });
+    let said = within(common::DEADLINE, || program.stderr().iter().any(|line| is_it(line)).then_some(()));
     assert!(said.is_some(), "{what} was not said\n{}", program.transcript());
 }
 
@@ -42,6 +42,8 @@ fn client(name: &str, expected: &[&str]) {
             client = client.arg(&identity.cert);
         }
         let mut client = client.start();
+        let ended = within(Duration::from_mins(5), || client.has_ended().then_some(()));
+        assert!(ended.is_some(), "{args:?}: not done\n{}", client.transcript());
         let status = client.wait();
         assert!(status.success(), "{args:?}\n{}", client.transcript());
         assert_eq!(client.stdout().last().map(String::as_str), Some("done"), "{}", client.transcript());
@@ -171,13 +173,15 @@ enum Peer {
     Asgi,
 }
 
-/// A conversation with a server of `tests/peers`, which has said `opened` of its client.
-fn converse(client: &mut Client, id: usize, server: &Running, port: u16, how: &str, peer: &Peer) {
+/// A conversation with a server of `tests/peers`, which must say `opened` of the WebSocket.
+fn converse(client: &mut Client, id: usize, server: &Running, peer: &Peer, how: &str, opened: &str) {
     let first = server.stdout().len();
+    let port = server.port();
     let said = |what: &str| {
         server.wait_line_from(first, what, |line| (line == what).then_some(()));
     };
     client.open(id, port, &format!("path=/a/b protocol=nobody,chat {how}"));
+    said(&format!("open /a/b chat {opened}"));
 
     for text in ["hello", "", "Grüße"] {
         client.tell(id, "send", &format!("text {text}"));
@@ -211,23 +215,21 @@ fn converse(client: &mut Client, id: usize, server: &Running, port: u16, how: &s
     client.wait(id + 1, "CLOSED");
 }
 
-/// Our client with a server of `tests/peers`, plain and over TLS, with permessage-deflate offered and without.
-fn server(program: &dyn Fn() -> Program, peer: &Peer, over_tls: &[(&str, &str)]) {
+/// Our client with a server of `tests/peers`, plain and over TLS, with permessage-deflate and without.
+fn server(program: &dyn Fn() -> Program, peer: &Peer, over_tls: &[&str]) {
     let identity = tls::localhost();
-    let plain = &[("", "")][..];
-    for (with_tls, ways) in [(false, plain), (true, over_tls)] {
+    for (with_tls, ways) in [(false, &[""][..]), (true, over_tls)] {
         let mut server = program();
         if with_tls {
             server = server.arg(&identity.cert).arg(&identity.key);
         }
         let server = server.start();
-        let port = server.port();
-        for args in [&[][..], &["--deflate"]] {
+        for (args, extension) in [(&[][..], "-"), (&["--deflate"], "permessage-deflate")] {
             let mut client = Client::start(args);
-            for (n, (how, opened)) in ways.iter().enumerate() {
-                converse(&mut client, 10 * n, &server, port, how, peer);
-                let opened = format!("open /a/b chat {opened}");
-                server.wait_line(&opened, |line| line.starts_with(&opened).then_some(()));
+            for (n, how) in ways.iter().enumerate() {
+                let version = if how.contains("h2") { "2" } else { "1.1" };
+                let opened = if *peer == Peer::Asgi { version } else { extension };
+                converse(&mut client, 10 * n, &server, peer, how, opened);
             }
             client.finish();
         }
@@ -235,7 +237,7 @@ fn server(program: &dyn Fn() -> Program, peer: &Peer, over_tls: &[(&str, &str)])
     }
 }
 
-const TLS: &[(&str, &str)] = &[("flags=tls", "")];
+const TLS: &[&str] = &["flags=tls"];
 
 #[test]
 fn threaded_server_of_python_websockets() {
@@ -255,8 +257,7 @@ fn server_of_npm_ws() {
 /// Over HTTP/2, too (RFC 8441).
 #[test]
 fn server_of_hypercorn() {
-    let ways = [("flags=tls", "1.1"), ("flags=tls alpn=h2", "2")];
-    server(&|| peer("hypercorn_server.py"), &Peer::Asgi, &ways);
+    server(&|| peer("hypercorn_server.py"), &Peer::Asgi, &["flags=tls", "flags=tls alpn=h2"]);
 }
 
 /// lws's own test server, as Debian builds it: numbers, and what one says, all hear. Over HTTP/2, too.

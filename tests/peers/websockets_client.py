@@ -19,7 +19,7 @@ from websockets.sync.client import connect
 URL = sys.argv[1]
 TLS = ssl.create_default_context(cafile=sys.argv[2]) if len(sys.argv) > 2 else None
 
-SIZES = [0, 1, 125, 126, 127, 1000, 65535, 65536, 1 << 20, 5_000_000]
+SIZES = [0, 1, 125, 126, 127, 1000, 65535, 65536, 1 << 20, 1_500_000]
 
 # Everything that RFC 7692 lets a client ask for.
 OFFERS = [
