@@ -448,6 +448,9 @@ unsafe fn make_protocol(protocol: &lws_protocols, info: &Info) -> Result<Protoco
 /// The most that a compressed message may inflate to, bytes.
 const INFLATED_MAX: u64 = 1 << 30;
 
+/// The draft that RFC 7692 came from. Many programs' tables name it as lws's examples once did; no server takes it any more.
+const DEFLATE_FRAME: &str = "deflate-frame";
+
 /// How WebSockets are compressed, if the program's table of extensions says so. It may name nothing else: there is no
 /// calling of a program's own extensions.
 unsafe fn extensions(info: &Info) -> Result<Option<Compression>> {
@@ -462,6 +465,10 @@ unsafe fn extensions(info: &Info) -> Result<Option<Compression>> {
         let own: unsafe extern "C" fn(_, _, _, _, _, _, _) -> _ =
             super::ws::lws_extension_callback_pm_deflate;
         let is_own = entry.callback.is_some_and(|callback| std::ptr::fn_addr_eq(callback, own));
+        if name == DEFLATE_FRAME && is_own {
+            crate::log_info!("extensions: {name} is left out, permessage-deflate has taken its place");
+            continue;
+        }
         if name != PERMESSAGE_DEFLATE || !is_own || compression.is_some() {
             let why = "only permessage-deflate with lws_extension_callback_pm_deflate, once";
             return Err(CreateError::new("extensions", name, why));

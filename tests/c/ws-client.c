@@ -383,6 +383,7 @@ static const struct lws_protocols protocols[] = {
 
 static struct lws_extension extensions[] = {
 	{ "permessage-deflate", lws_extension_callback_pm_deflate, "permessage-deflate; client_max_window_bits" },
+	{ "deflate-frame", lws_extension_callback_pm_deflate, "deflate_frame" }, /* as many programs have it */
 	{ NULL, NULL, NULL }
 };
 
