@@ -228,13 +228,15 @@ idle_kib() {
 	awk -v kib=$((after - before)) -v n="$idle" 'BEGIN { printf "%.1f\n", kib / n }'
 }
 
-# Instructions for a run of COUNT requests, startup and shutdown included.
+# Instructions for a run of COUNT requests, startup and shutdown included: STREAMS of HTTP/2 at a time, or h1.
 instructions() {
 	local name=$1 count=$2 streams=$3
+	local serves=(--tls "$out/both.pem") asks=(-c 8 -m "$streams") scheme=https
+	[ "$streams" != h1 ] || serves=() asks=(--h1 -c 16 -m 1) scheme=http
 	pids=() # this is a subshell, with its own server to end
 	trap cleanup EXIT
-	wrapper="valgrind --tool=callgrind --callgrind-out-file=$out/$name/callgrind.out" bench_server "$name" --tls "$out/both.pem"
-	timeout $patience h2load -n "$count" -c 8 -m "$streams" "https://127.0.0.1:$port/small" |
+	wrapper="valgrind --tool=callgrind --callgrind-out-file=$out/$name/callgrind.out" bench_server "$name" "${serves[@]}"
+	timeout $patience h2load -n "$count" "${asks[@]}" "$scheme://127.0.0.1:$port/small" |
 		grep -q "$count succeeded" || die "$name under callgrind: failed requests"
 	kill "$pid"
 	tail --pid="$pid" -f /dev/null
@@ -257,6 +259,7 @@ if [ $only_instructions = 1 ]; then
 	for streams in 16 1; do
 		echo "instructions per request, $streams at a time: $(instructions_per_request ferrows $streams)"
 	done
+	echo "instructions per request, h1: $(instructions_per_request ferrows h1)"
 	exit
 fi
 
@@ -317,8 +320,10 @@ done
 
 for key in "${!failed[@]}"; do result[$key]=failed; done
 
+# Of fresh servers: what the requests above have left in the heap would be taken for the connections, and not counted.
 for server in "${servers[@]}"; do
-	result["idle connection|$server"]=$(idle_kib "${pid_of[$server]}" "${tls_of[$server]}")
+	start "$server"
+	result["idle connection|$server"]=$(idle_kib "$pid" "$tls")
 done
 
 if has valgrind; then
@@ -326,6 +331,7 @@ if has valgrind; then
 		[ -x "$out/$server/bench-server" ] || continue
 		result["instructions, 16 streams|$server"]=$(instructions_per_request $server 16)
 		result["instructions, 1 stream|$server"]=$(instructions_per_request $server 1)
+		result["instructions, h1|$server"]=$(instructions_per_request $server h1)
 	done
 fi
 
@@ -357,6 +363,7 @@ done
 row "idle connection" KiB
 row "instructions, 16 streams" /req
 row "instructions, 1 stream" /req
+row "instructions, h1" /req
 echo
 echo "CPU is the server's, user and system; it suffers less from what else the machine does than rates do."
 echo "h2 over TLS unless it says h1; small is 12 bytes; 8 connections of 16 streams, h1: 16 connections"

@@ -664,8 +664,7 @@ fn vhosts_come_and_go() {
     if library().foreign {
         return;
     }
-    let out = std::process::Command::new(compile("vhosts")).output().expect("vhosts");
-    assert_eq!(String::from_utf8_lossy(&out.stdout), "flat\n", "{}", String::from_utf8_lossy(&out.stderr));
+    assert_eq!(Program::new(compile("vhosts")).start().finish(), ["flat"]);
 }
 
 impl Server {

@@ -108,16 +108,24 @@ fn a_plain_request() {
 
 #[test]
 fn the_table_owns_what_it_says() {
-    let mut server = H1Server::new(HeaderLimits::default());
-    let mut input = BytesMut::from(&b"GET /x?q HTTP/1.1\r\nHost: h\r\nX: y\r\n\r\n"[..]);
-    let Ok(Event::Request(table, _)) = server.poll(&mut input) else { panic!("no request") };
-    assert!(input.is_empty());
-    // Nothing of the table keeps the connection's buffer from being used again.
-    assert!(input.try_reclaim(16));
-    input.extend_from_slice(&[b'#'; 16]);
-    assert_eq!(table.value(Token::GET_URI).as_deref(), Some(&b"/x"[..]));
-    assert_eq!(table.custom(b"x:").as_deref(), Some(&b"y"[..]));
-    assert_eq!(table.value(Token::HTTP_URI_ARGS).as_deref(), Some(&b"q"[..]));
+    const HEAD: &[u8] = b"GET /x?q HTTP/1.1\r\nHost: h\r\nX: y\r\n\r\n";
+    for (behind, spare) in [(0, 0), (1, 0), (0, 1000)] {
+        let mut server = H1Server::new(HeaderLimits::default());
+        let mut input = BytesMut::with_capacity(HEAD.len() + behind + spare);
+        input.extend_from_slice(HEAD);
+        input.extend_from_slice(&b"G"[..behind]);
+        let Ok(Event::Request(table, _)) = server.poll(&mut input) else { panic!("no request") };
+        assert_eq!(input.len(), behind);
+        // A head that fills the connection's buffer takes it along. Otherwise nothing of the table keeps the buffer, which
+        // may be much larger, from being used again.
+        let has_taken_all = behind + spare == 0;
+        assert_eq!(input.capacity() == 0, has_taken_all);
+        assert!(has_taken_all || input.try_reclaim(16));
+        input.extend_from_slice(&[b'#'; 16]);
+        assert_eq!(table.value(Token::GET_URI).as_deref(), Some(&b"/x"[..]));
+        assert_eq!(table.custom(b"x:").as_deref(), Some(&b"y"[..]));
+        assert_eq!(table.value(Token::HTTP_URI_ARGS).as_deref(), Some(&b"q"[..]));
+    }
 }
 
 #[test]

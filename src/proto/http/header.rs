@@ -448,7 +448,7 @@ fn checked_fields(uri: &Uri, headers: &HeaderMap) -> Result<usize, Reject> {
     match (uri.authority().map(|authority| authority.as_str().as_bytes()), host) {
         (None, None) => Err(Reject::BadRequest("neither :authority nor Host")),
         // Without early exit: it is nearly always good, and short.
-        (Some(authority), _) if authority.iter().fold(false, |bad, &byte| bad | (byte == b'@')) => {
+        (Some(authority), _) if authority.iter().fold(false, |bad, &byte| bad | matches!(byte, b'@')) => {
             Err(Reject::BadRequest("user in :authority"))
         }
         (Some(authority), Some(host)) if !host.eq_ignore_ascii_case(authority) => {
