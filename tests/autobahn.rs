@@ -2,13 +2,12 @@
 //! themselves, with TLS, and through HTTP/2 (RFC 8441) by nghttpx. "Non-strict" does not pass. What does not pass must be listed in
 //! `tests/autobahn/exceptions.txt`, and what is listed there must not pass.
 //!
-//! Sections 12 and 13, permessage-deflate, take minutes: each run has a ninth of their cases, another than the other runs, unless
+//! Sections 12 and 13, permessage-deflate, take minutes: each run has 15 of their 216 cases, others than the other runs, unless
 //! `FERROWS_TEST_AUTOBAHN=all`. `./scripts/test` installs the suite.
 
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -49,16 +48,27 @@ fn big() -> Part {
     Part { name: "big", cases: vec!["9.*".to_owned()], count: 54, limit: Duration::from_mins(10) }
 }
 
-/// The `share` of the cases is one of four, which have none in common.
+/// Of the 18 cases in each group of those sections, which are the same but for what was negotiated: those that do not take long,
+const QUICK: [usize; 13] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14];
+
+/// and those with a thousand messages of 128 KiB, whole and in frames, which are three quarters of the time.
+const SLOW: [usize; 5] = [10, 15, 16, 17, 18];
+
+/// The `share` of the cases is one of four, which have none in common: one of each group, and a slow one of every fourth.
 fn deflate(share: usize) -> Part {
     let all = std::env::var("FERROWS_TEST_AUTOBAHN").is_ok_and(|which| which == "all");
     let groups = (1..=5).map(|group| format!("12.{group}")).chain((1..=7).map(|group| format!("13.{group}")));
     let cases: Vec<String> = if all {
         groups.map(|group| format!("{group}.*")).collect()
     } else {
-        // Others in each group: small and large messages, whole and in frames.
-        let place = |n: usize, k: usize| 1 + (5 * n + 9 * k + 2 * share) % 18;
-        groups.enumerate().flat_map(|(n, group)| [0, 1].map(|k| format!("{group}.{}", place(n, k)))).collect()
+        groups
+            .enumerate()
+            .flat_map(|(n, group)| {
+                let quick = QUICK[(5 * n + 3 * share) % QUICK.len()];
+                let slow = (n % 4 == share).then(|| SLOW[(n / 4 + 2 * share) % SLOW.len()]);
+                [Some(quick), slow].into_iter().flatten().map(move |case| format!("{group}.{case}"))
+            })
+            .collect()
     };
     let count = if all { 216 } else { cases.len() };
     Part { name: "deflate", cases, count, limit: Duration::from_mins(if all { 60 } else { 10 }) }
@@ -103,10 +113,10 @@ struct ClientRun {
 impl ClientRun {
     fn start(part: &Part, way: Way, place: &Scratch) -> Self {
         // Another process may take the port between our look and the suite's.
-        let (suite, port) =
+        let (suite, number) =
             (0..5).find_map(|_| start_server(part, way, place)).expect("the suite finds its ports taken");
-        let bridge = (way == Way::Http2).then(|| Nghttpx::with_tls_in_front(&tls::localhost(), port));
-        let front = bridge.as_ref().map_or(port, |bridge| bridge.port);
+        let bridge = (way == Way::Http2).then(|| Nghttpx::with_tls_in_front(&tls::localhost(), number));
+        let front = bridge.as_ref().map_or(number, |bridge| bridge.port);
         let transport = match way {
             Way::Http1 => None,
             // No message is ever there as a whole.
@@ -114,7 +124,7 @@ impl ClientRun {
             Way::Http2 => Some(&["--h2"][..]),
         };
         let client = Program::new(compile("ws-testee-client"))
-            .args([format!("--port={front}"), format!("--host=127.0.0.1:{port}")])
+            .args([format!("--port={front}"), format!("--host=127.0.0.1:{number}")])
             .args([format!("--agent={}", part.name), "--deflate".to_owned()])
             .args(transport.unwrap_or_default())
             .start();
@@ -124,7 +134,7 @@ impl ClientRun {
 
 /// The suite as a server, with its reports in `place`; `None` when it did not get its port.
 fn start_server(part: &Part, way: Way, place: &Scratch) -> Option<(Running, u16)> {
-    let [port] = free_ports();
+    let [number] = free_ports();
     let identity = tls::localhost();
     let mut spec = json!({
         "outdir": place.path().join(part.name),
@@ -133,11 +143,11 @@ fn start_server(part: &Part, way: Way, place: &Scratch) -> Option<(Running, u16)
         "exclude-agent-cases": {},
     });
     if way == Way::TlsStreaming {
-        spec["url"] = json!(format!("wss://127.0.0.1:{port}"));
+        spec["url"] = json!(format!("wss://127.0.0.1:{number}"));
         spec["key"] = json!(identity.key);
         spec["cert"] = json!(identity.cert);
     } else {
-        spec["url"] = json!(format!("ws://127.0.0.1:{port}"));
+        spec["url"] = json!(format!("ws://127.0.0.1:{number}"));
     }
     let spec = place.file(&format!("{}.json", part.name), spec.to_string());
     let suite = Program::independent(wstest()).args(["-m", "fuzzingserver", "--webport=0", "-s"]).arg(spec);
@@ -146,51 +156,72 @@ fn start_server(part: &Part, way: Way, place: &Scratch) -> Option<(Running, u16)
         if suite.has_ended() {
             return Some(false);
         }
-        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok().then_some(true)
+        TcpStream::connect((Ipv4Addr::LOCALHOST, number)).is_ok().then_some(true)
     });
-    listens.then_some((suite, port))
+    listens.then_some((suite, number))
 }
 
 /// Has a client of ours go through each of the parts, beside each other, to their ends.
 fn run_clients(run: &str, parts: &[Part], way: Way) {
-    let place = Scratch::new();
-    let mut runs: Vec<_> = parts.iter().map(|part| ClientRun::start(part, way, &place)).collect();
-    for (part, ClientRun { client, .. }) in parts.iter().zip(&mut runs) {
-        let ended = within(part.limit, || client.has_ended().then_some(()));
-        let story = client.transcript();
-        assert!(ended.is_some(), "{run} {}: not done in {:?}\n{story}", part.name, part.limit);
-        assert!(client.wait().success(), "{run} {}\n{story}", part.name);
-        let errors: BTreeSet<_> = client.stderr().into_iter().filter(|line| line.contains(" E: ")).collect();
-        assert!(errors.is_empty(), "{run} {}: {errors:#?}", part.name);
-        judge(run, part, &place.path().join(part.name));
-    }
+    run_all(run, parts, |parts, place| {
+        let mut runs: Vec<_> = parts.iter().map(|part| ClientRun::start(part, way, place)).collect();
+        for (part, ClientRun { client, .. }) in parts.iter().zip(&mut runs) {
+            wait_for_end(run, part, client);
+            assert!(client.wait().success(), "{run} {}\n{}", part.name, client.transcript());
+            let errors: BTreeSet<_> = client.stderr().into_iter().filter(|l| l.contains(" E: ")).collect();
+            assert!(errors.is_empty(), "{run} {}: {errors:#?}", part.name);
+        }
+    });
 }
 
-/// Runs the parts beside each other, to their ends.
+/// Runs the parts with the server on that port, beside each other, to their ends.
 fn run_parts(run: &str, parts: &[Part], port: u16) {
+    run_all(run, parts, |parts, place| {
+        let mut clients: Vec<_> = parts.iter().map(|part| start_client(part, port, place)).collect();
+        for (part, client) in parts.iter().zip(&mut clients) {
+            wait_for_end(run, part, client);
+        }
+    });
+}
+
+fn wait_for_end(run: &str, part: &Part, program: &mut Running) {
+    let ended = within(part.limit, || program.has_ended().then_some(()));
+    let story = program.transcript();
+    assert!(ended.is_some(), "{run} {}: not done in {:?}\n{story}", part.name, part.limit);
+}
+
+/// These look after a second at what has come until then, which is little on a loaded machine: alone, they have another try.
+const HASTY: &str = "6.4.*";
+
+/// Goes through the parts, and judges them.
+fn run_all(run: &str, parts: &[Part], go: impl Fn(&[Part], &Scratch)) {
     let place = Scratch::new();
-    let mut clients: Vec<_> = parts.iter().map(|part| start_client(part, port, &place)).collect();
-    for (part, client) in parts.iter().zip(&mut clients) {
-        let ended = within(part.limit, || client.has_ended().then_some(()));
-        assert!(
-            ended.is_some(),
-            "{run} {}: not done in {:?}\n{}",
-            part.name,
-            part.limit,
-            client.transcript()
-        );
-        judge(run, part, &place.path().join(part.name));
+    go(parts, &place);
+    let failed = parts.iter().flat_map(|part| judge(run, part, &place.path().join(part.name)));
+    let (again, failed): (Vec<_>, Vec<_>) = failed.partition(|(case, _)| is_meant(HASTY, case));
+    assert!(failed.is_empty(), "{run}:\n{}", told(&failed));
+    if !again.is_empty() {
+        let cases: Vec<String> = again.into_iter().map(|(case, _)| case).collect();
+        let part = Part { name: "again", count: cases.len(), cases, limit: Duration::from_mins(4) };
+        go(std::slice::from_ref(&part), &place);
+        let failed = judge(run, &part, &place.path().join(part.name));
+        assert!(failed.is_empty(), "{run}, again:\n{}", told(&failed));
     }
 }
 
-/// Compares a report with what is expected.
-fn judge(run: &str, part: &Part, reports: &Path) {
+/// What is to be told of cases that failed.
+fn told(failed: &[(String, String)]) -> String {
+    failed.iter().map(|(_, story)| story.as_str()).collect()
+}
+
+/// Compares a report with what is expected: the cases of which it is not true, and what is to be told of them.
+fn judge(run: &str, part: &Part, reports: &Path) -> Vec<(String, String)> {
     let index = read(&reports.join("index.json"));
     let cases = index[part.name].as_object().expect("the report has the agent's cases");
     assert_eq!(cases.len(), part.count, "{run} {}: cases in the report", part.name);
 
     let expected = exceptions(run);
-    let mut complaints = String::new();
+    let mut failed = Vec::new();
     let mut counts = BTreeMap::new();
     for (case, result) in cases {
         let outcome = outcome(result);
@@ -198,15 +229,15 @@ fn judge(run: &str, part: &Part, reports: &Path) {
         let listed = expected.iter().find(|(pattern, _)| is_meant(pattern, case)).map(|(_, outcome)| outcome);
         if passed(&outcome) {
             if listed.is_some() {
-                writeln!(complaints, "{case} is listed, but passes").expect("a string takes it");
+                failed.push((case.clone(), format!("{case} is listed, but passes\n")));
             }
         } else if listed != Some(&outcome) {
             let details = result["reportfile"].as_str().expect("name of the case's report");
-            complaints += &story(case, &outcome, &read(&reports.join(details)));
+            failed.push((case.clone(), story(case, &outcome, &read(&reports.join(details)))));
         }
     }
     println!("{run} {}: {counts:?}", part.name);
-    assert!(complaints.is_empty(), "{run} {}:\n{complaints}", part.name);
+    failed
 }
 
 /// Whether a case is of a section `12.*`, or the one that is named.

@@ -539,7 +539,7 @@ fn no_message_is_held_as_a_whole() {
         agree(&mut socket, "permessage-deflate");
         socket.write_all(&raw_frame(FIN | COMPRESSED | BINARY, &deflated(&vec![0; SIZE]))).expect("a client");
         let chunk = vec![1; 1 << 20];
-        socket.write_all(&raw_frame(BINARY, &vec![0; 1])).expect("a client");
+        socket.write_all(&raw_frame(BINARY, &[0])).expect("a client");
         for _ in 0..SIZE / chunk.len() {
             socket.write_all(&raw_frame(CONTINUATION, &chunk)).expect("a client");
         }
