@@ -200,7 +200,11 @@ fn minimal_ws_client_spam() {
         let said = ends_well(caller.start("minimal-ws-client-spam", server.port_number(), &more));
         assert_eq!(said, ["200 tried, 200 established, 200 came back, 0 failed"]);
         let connections = ask(server.program()).of("fd").total - before.of("fd").total;
-        assert_eq!(connections, if caller.way == Way::Http2 { 1 } else { 200 });
+        // Those that begin together do not know yet that there is HTTP/2 to share.
+        assert!(
+            if caller.way == Way::Http2 { connections <= 20 } else { connections == 200 },
+            "{connections}"
+        );
     });
 }
 

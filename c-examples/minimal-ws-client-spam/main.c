@@ -22,7 +22,7 @@
  *   --eventlib KIND       "custom": on the event loop of shared/loop.c
  *   -d LEVELS             log levels to show, 15 shows the informative ones too
  *
- * With --h2 they share a connection. What fails is not tried again. The exit code
+ * With --h2 they share connections. What fails is not tried again. The exit code
  * is 0 if every message came back.
  */
 
