@@ -61,6 +61,8 @@ static void open_more(lws_sorted_usec_list_t *sul)
 		return;
 	client.outcome.failed = returned != limit;
 	client.outcome.over = 1;
+	/* The loop runs timers before it sleeps. */
+	lws_cancel_service(client.info.context);
 }
 
 /* Not from the callback of the one that has ended: that may be called from

@@ -22,8 +22,9 @@ extern "C" {
  * many programs have: see loop.c. Nonzero if it cannot. */
 int loop_init(struct lws_context_creation_info *info, const char *kind);
 
-/* Serves until a signal ends it, or something sets *finished, which may be NULL.
- * Nonzero if it ended for another reason. */
+/* Serves until a signal ends it, or something sets *finished, which may be NULL;
+ * a timer that does so calls lws_cancel_service(), too. Nonzero if it ended for
+ * another reason. */
 int loop_run(struct lws_context *context, const int *finished);
 
 /* After lws_context_destroy(): nonzero if lws has left descriptors behind. */

@@ -120,6 +120,8 @@ static void give_up(struct ws_client *client)
 	fprintf(stderr, "giving up after %u tries\n", client->tries);
 	client->outcome.failed = 1;
 	client->outcome.over = 1;
+	/* It may be a timer that has tried: the loop runs them before it sleeps. */
+	lws_cancel_service(client->info.context);
 }
 
 void ws_client_connect(struct ws_client *client, struct lws_context *context)
