@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use rustix::fs::{Mode as FileMode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
@@ -23,6 +24,7 @@ use crate::proto::http::mime;
 use crate::proto::http::mount::{self, Mount};
 use crate::proto::http::response::HeaderError;
 use crate::proto::http::token::Token;
+use crate::util::blocks::SHORT;
 
 /// Bytes of a file in memory at a time.
 const PIECE: usize = 64 * 1024;
@@ -172,27 +174,13 @@ impl Context {
     /// Sends the next piece of the file; at its end the program hears HTTP_FILE_COMPLETION.
     pub(super) fn send_file_piece(&self, wsi: &Wsi) {
         let Some(mut transfer) = wsi.http.file.take() else { return };
-        if transfer.left > 0 {
-            let mut buffer = self.take_buffer();
-            let want = usize::try_from(transfer.left).unwrap_or(PIECE).min(PIECE).min(buffer.len());
-            let read = transfer.file.read(&mut buffer[..want]);
-            let sent = match read {
-                // The file has become shorter than its content-length said.
-                Ok(0) => Err("the file was truncated while being sent".to_owned()),
-                Ok(n) => {
-                    transfer.left -= n as u64;
-                    let mode = if transfer.left == 0 { Mode::FINAL } else { Mode::BODY };
-                    self.write(wsi, &buffer[..n], mode).map_err(|error| error.to_string())
-                }
-                Err(error) => Err(error.to_string()),
-            };
-            self.give_buffer(buffer);
-            if let Err(why) = sent {
-                crate::log_warn!("{}: {why}", wsi.tag());
-                wsi.http.keep_alive.set(false);
-                self.after_callback(wsi, -1);
-                return;
-            }
+        if transfer.left > 0
+            && let Err(why) = self.send_piece_of(wsi, &mut transfer)
+        {
+            crate::log_warn!("{}: {why}", wsi.tag());
+            wsi.http.keep_alive.set(false);
+            self.after_callback(wsi, -1);
+            return;
         }
         if transfer.left > 0 {
             *wsi.http.file.borrow_mut() = Some(transfer);
@@ -209,6 +197,38 @@ impl Context {
             self.complete_transaction(wsi);
         }
         self.after_callback(wsi, result);
+    }
+
+    /// Reads a piece into where it waits to be sent: a stream's into blocks, which are not copied again.
+    fn send_piece_of(&self, wsi: &Wsi, transfer: &mut Transfer) -> Result<(), String> {
+        let want = usize::try_from(transfer.left).unwrap_or(PIECE).min(PIECE);
+        if wsi.is_stream() && want >= SHORT {
+            let blocks = self.blocks.read(want, |room| transfer.file.read_vectored(room));
+            let blocks = blocks.map_err(|error| error.to_string())?;
+            let mode = transfer.advance(blocks.iter().map(Bytes::len).sum())?;
+            return self.write_blocks(wsi, blocks, mode).map_err(|error| error.to_string());
+        }
+        let mut buffer = self.take_buffer();
+        let want = want.min(buffer.len());
+        let read = transfer.file.read(&mut buffer[..want]).map_err(|error| error.to_string());
+        let sent = read.and_then(|n| {
+            let mode = transfer.advance(n)?;
+            self.write(wsi, &buffer[..n], mode).map_err(|error| error.to_string())
+        });
+        self.give_buffer(buffer);
+        sent.map(drop)
+    }
+}
+
+impl Transfer {
+    /// `len` bytes more were read; how they are to be written.
+    fn advance(&mut self, len: usize) -> Result<Mode, String> {
+        if len == 0 {
+            // It has become shorter than its content-length said.
+            return Err("the file was truncated while being sent".to_owned());
+        }
+        self.left -= len as u64;
+        Ok(if self.left == 0 { Mode::FINAL } else { Mode::BODY })
     }
 }
 

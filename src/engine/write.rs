@@ -3,6 +3,8 @@
 //! Everything is taken, whatever its size; it leaves when the turn ends, when much has gathered, or when the program
 //! asks whether there is room ([`Context::is_choked`]).
 
+use bytes::Bytes;
+
 use super::connection::HIGH_WATER;
 use super::context::Context;
 use super::drive::{stream_core, stream_io};
@@ -145,10 +147,7 @@ impl Context {
             (Role::Connection, _) => self.write_h1(wsi, bytes, mode)?,
             _ => return Err(WriteError::Gone),
         }
-        if let Some(connection) = self.connection_of(wsi) {
-            connection.with_net(|net| net.room = net.room.saturating_sub(bytes.len()));
-            self.schedule(connection);
-        }
+        self.written(wsi, bytes.len());
         Ok(bytes.len())
     }
 
@@ -181,20 +180,7 @@ impl Context {
     }
 
     fn write_stream_body(&self, wsi: &Wsi, bytes: &[u8], mode: Mode) -> Result<(), WriteError> {
-        if wsi.http.ended.get() && (bytes.is_empty() || wsi.http.head_only.get()) {
-            // The end was sent with the head already; a body for HEAD is not sent at all.
-            return Ok(());
-        }
-        let mut end = mode.end;
-        if let Some(promised) = wsi.http.remaining.get() {
-            let left = promised.checked_sub(bytes.len() as u64);
-            let left = left.ok_or(WriteError::TooMuch { promised, given: bytes.len() })?;
-            wsi.http.remaining.set(Some(left));
-            end |= left == 0;
-        }
-        if bytes.is_empty() && !end {
-            return Ok(());
-        }
+        let Some(end) = promise_kept(wsi, bytes.len(), mode)? else { return Ok(()) };
         let pieces = bytes.len().div_ceil(BLOCK).max(1);
         stream_core(wsi, |core| {
             (0..pieces).try_for_each(|at| {
@@ -205,6 +191,30 @@ impl Context {
         .ok_or(WriteError::Gone)??;
         wsi.http.ended.set(end);
         Ok(())
+    }
+
+    /// [`Context::write`] of a stream's body that is in blocks already.
+    pub(super) fn write_blocks(&self, wsi: &Wsi, blocks: Vec<Bytes>, mode: Mode) -> Result<(), WriteError> {
+        let len = blocks.iter().map(Bytes::len).sum();
+        if let Some(end) = promise_kept(wsi, len, mode)? {
+            let last = blocks.len() - 1;
+            stream_core(wsi, |core| {
+                let mut blocks = blocks.into_iter().enumerate();
+                blocks.try_for_each(|(at, block)| core.h2.send_data(block, end && at == last))
+            })
+            .ok_or(WriteError::Gone)??;
+            wsi.http.ended.set(end);
+        }
+        self.written(wsi, len);
+        Ok(())
+    }
+
+    /// Has what was written leave, in time.
+    fn written(&self, wsi: &Wsi, len: usize) {
+        if let Some(connection) = self.connection_of(wsi) {
+            connection.with_net(|net| net.room = net.room.saturating_sub(len));
+            self.schedule(connection);
+        }
     }
 
     fn write_h1(&self, wsi: &Wsi, bytes: &[u8], mode: Mode) -> Result<(), WriteError> {
@@ -287,4 +297,19 @@ impl Context {
             connection.with_net(|net| net.pending() > 0) == Some(true)
         })
     }
+}
+
+/// Counts `len` bytes of a stream's body; whether they are its end, or `None` when there is nothing to send.
+fn promise_kept(wsi: &Wsi, len: usize, mode: Mode) -> Result<Option<bool>, WriteError> {
+    if wsi.http.ended.get() && (len == 0 || wsi.http.head_only.get()) {
+        // The end was sent with the head already; a body for HEAD is not sent at all.
+        return Ok(None);
+    }
+    let mut end = mode.end;
+    if let Some(promised) = wsi.http.remaining.get() {
+        let left = promised.checked_sub(len as u64).ok_or(WriteError::TooMuch { promised, given: len })?;
+        wsi.http.remaining.set(Some(left));
+        end |= left == 0;
+    }
+    Ok((len > 0 || end).then_some(end))
 }

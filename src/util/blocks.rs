@@ -4,6 +4,7 @@
 //! from the kernel.
 
 use std::cell::RefCell;
+use std::io::IoSliceMut;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -13,7 +14,7 @@ use parking_lot::Mutex;
 pub const BLOCK: usize = 16 * 1024;
 
 /// Shorter pieces are left to the allocator, but for the shortest.
-const SHORT: usize = 4 * 1024;
+pub const SHORT: usize = 4 * 1024;
 
 /// Pieces up to this size lie side by side in shared memory.
 const SCRAP: usize = 256;
@@ -55,9 +56,45 @@ impl Blocks {
             fill(&mut memory);
             return memory.into();
         }
-        let spare = self.kept.lock().pop();
-        let mut memory = spare.unwrap_or_else(|| vec![0; BLOCK].into_boxed_slice());
+        let mut memory = self.take();
         fill(&mut memory[..len]);
+        self.lend(memory, len)
+    }
+
+    /// What `read` puts into `len` bytes of memory, from the front: it says how many, and is not asked for more. Each piece but
+    /// the last is of a whole [`BLOCK`].
+    pub fn read<E>(
+        &self,
+        len: usize,
+        read: impl FnOnce(&mut [IoSliceMut<'_>]) -> Result<usize, E>,
+    ) -> Result<Vec<Bytes>, E> {
+        let mut blocks: Vec<_> = (0..len.div_ceil(BLOCK)).map(|_| self.take()).collect();
+        let mut room: Vec<_> = blocks
+            .iter_mut()
+            .enumerate()
+            .map(|(at, block)| IoSliceMut::new(&mut block[..BLOCK.min(len - at * BLOCK)]))
+            .collect();
+        let read = read(&mut room);
+        let mut left = *read.as_ref().unwrap_or(&0);
+        let mut pieces = Vec::with_capacity(blocks.len());
+        for memory in blocks {
+            let here = left.min(BLOCK);
+            left -= here;
+            // Those that were not filled go back.
+            let piece = self.lend(memory, here);
+            if here > 0 {
+                pieces.push(piece);
+            }
+        }
+        read.map(|_| pieces)
+    }
+
+    fn take(&self) -> Box<[u8]> {
+        let spare = self.kept.lock().pop();
+        spare.unwrap_or_else(|| vec![0; BLOCK].into_boxed_slice())
+    }
+
+    fn lend(&self, memory: Box<[u8]>, len: usize) -> Bytes {
         Bytes::from_owner(Block { memory, len, home: Arc::clone(&self.kept) })
     }
 
@@ -111,6 +148,26 @@ mod tests {
         assert!(blocks.kept.lock().iter().all(|block| block.as_ptr() != at), "half of it is still in use");
         drop(half);
         assert_eq!(blocks.copy(&[2; SHORT]).as_ptr(), at);
+    }
+
+    #[test]
+    fn what_is_read_comes_in_blocks_and_the_rest_goes_back() {
+        let blocks = Blocks::default();
+        for (room, given) in [(1, 0), (1, 1), (BLOCK, 5), (BLOCK + 1, BLOCK), (3 * BLOCK, 2 * BLOCK + 7)] {
+            let read = |slices: &mut [IoSliceMut<'_>]| {
+                assert_eq!(slices.iter().map(|slice| slice.len()).sum::<usize>(), room);
+                for slice in slices {
+                    slice.fill(room as u8);
+                }
+                Ok::<_, ()>(given)
+            };
+            let pieces = blocks.read(room, read).unwrap();
+            assert_eq!(pieces.concat(), vec![room as u8; given]);
+            assert!(pieces.iter().rev().skip(1).all(|piece| piece.len() == BLOCK));
+            drop(pieces);
+        }
+        assert_eq!(blocks.read(2 * BLOCK, |_| Err("no")), Err("no"));
+        assert_eq!(blocks.kept.lock().len(), 3);
     }
 
     #[test]
