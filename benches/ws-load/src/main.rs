@@ -28,6 +28,9 @@ mod ws;
 /// Handshakes under way at a time: more would overflow the backlog of a listener that is modest.
 const CONNECTING: usize = 64;
 
+/// Messages that are waited for, however long they take.
+const LEAST: u64 = 3;
+
 /// How long nothing may happen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -243,7 +246,10 @@ impl Bench {
             }
             None => {
                 let end = start + Duration::from_secs_f64(self.options.seconds);
-                self.exchange(self.options.in_flight, u64::MAX, |_| Ok(Instant::now() >= end))?;
+                // Of the largest messages there may be few.
+                self.exchange(self.options.in_flight, u64::MAX, |bench| {
+                    Ok(Instant::now() >= end && bench.tally.completed >= LEAST)
+                })?;
             }
         }
         let seconds = start.elapsed().as_secs_f64();
