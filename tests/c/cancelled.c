@@ -28,6 +28,7 @@ static void is_about_to_wait(lws_sorted_usec_list_t *sul)
 	(void)sul;
 	if (in_callback) {
 		pthread_cancel(pthread_self());
+		/* Points of cancellation, both: it must not take effect here. */
 		pthread_testcancel();
 		usleep(1);
 		passed = 1;

@@ -1,5 +1,6 @@
 //! How WebSockets end: the exchange of CLOSE frames (RFC 6455 §7), and what happens without it.
 
+use super::drive::take_from_stream;
 use super::{Stage, Told, reason};
 use crate::engine::context::Context;
 use crate::engine::dispatch::Arg;
@@ -148,14 +149,7 @@ impl Context {
     /// Drops what still comes for a client's WebSocket that is over; whether that was the last.
     pub(super) fn server_has_ended(&self, stream: &Wsi) -> bool {
         loop {
-            let received = stream_io(stream, |io, waker| {
-                let received = io.poll_body(waker);
-                if let Received::Data(data) = &received {
-                    io.release(data.len());
-                }
-                received
-            });
-            match received {
+            match take_from_stream(stream) {
                 Some(Received::Data(_)) => {}
                 Some(Received::Pending) => return false,
                 Some(Received::End | Received::Reset) | None => return true,

@@ -158,14 +158,7 @@ impl Context {
             if polled.is_some() || drained {
                 return polled;
             }
-            let received = stream_io(wsi, |io, waker| {
-                let received = io.poll_body(waker);
-                if let Received::Data(data) = &received {
-                    io.release(data.len());
-                }
-                received
-            });
-            match received {
+            match take_from_stream(wsi) {
                 Some(Received::Data(data)) => {
                     wsi.with_ws(|ws| {
                         self.ws_rx.lend(&mut ws.rx);
@@ -330,4 +323,15 @@ impl Context {
     pub(in crate::engine) fn ends_of_ws(&self, wsi: &Wsi) -> Option<(Reason, Reason)> {
         wsi.with_ws(|ws| (reason(ws.side, Told::Drop), reason(ws.side, Told::Closed)))
     }
+}
+
+/// The next bytes that a stream has received, credited to the peer at once; `None` when it is gone.
+pub(super) fn take_from_stream(stream: &Wsi) -> Option<Received> {
+    stream_io(stream, |io, waker| {
+        let received = io.poll_body(waker);
+        if let Received::Data(data) = &received {
+            io.release(data.len());
+        }
+        received
+    })
 }
